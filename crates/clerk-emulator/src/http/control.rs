@@ -1,0 +1,154 @@
+//! `/__emulator`: what is asked of the emulator rather than of Clerk.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{delete, get, post, put};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use crate::core::Core;
+use crate::faults::{ActiveFault, Fault};
+use crate::refusal::Refusal;
+use crate::state::Event;
+use crate::stats::Stats;
+use crate::token::TokenOptions;
+use crate::webhook::{Delivery, HttpRequest};
+
+use super::body::{AnyJson, JsonObject};
+use super::form::Form;
+
+type Shared = State<Arc<Core>>;
+
+pub(crate) fn router() -> Router<Arc<Core>> {
+    Router::new()
+        .route("/faults", get(faults).post(add_faults).delete(clear_faults))
+        .route("/faults/{fault_id}", delete(remove_fault))
+        .route("/deliveries", get(deliveries))
+        .route("/deliveries/{delivery_id}/resend", post(resend))
+        .route("/settle", post(settle))
+        .route("/release", post(release))
+        .route("/stats", get(stats))
+        .route("/reset", post(reset))
+        .route("/webhook", put(set_webhook))
+        .route("/events", post(send_event))
+        .route("/rate_limit", put(set_rate_limit))
+        .route("/session_tokens", post(session_token))
+}
+
+async fn faults(State(core): Shared) -> Json<Vec<ActiveFault>> {
+    Json(core.faults.list())
+}
+
+async fn add_faults(State(core): Shared, AnyJson(body): AnyJson) -> Result<Json<Value>, Refusal> {
+    let faults = match body {
+        Value::Array(faults) => faults,
+        fault => vec![fault],
+    };
+    let read = |fault| {
+        serde_json::from_value::<Fault>(fault)
+            .map_err(|error| Refusal::bad_body(format!("That is not a fault: {error}")))
+    };
+    let faults = faults.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let ids: Vec<_> = faults.into_iter().map(|fault| core.faults.add(fault, core.now_ms())).collect();
+    Ok(Json(json!({ "ids": ids })))
+}
+
+async fn clear_faults(State(core): Shared) -> StatusCode {
+    core.faults.clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn remove_fault(State(core): Shared, Path(id): Path<u64>) -> Result<StatusCode, Refusal> {
+    if core.faults.remove(id) {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    Err(Refusal::not_found(format!("No fault has the id {id}")))
+}
+
+async fn deliveries(State(core): Shared) -> Json<Vec<Delivery>> {
+    Json(core.log.list())
+}
+
+async fn resend(State(core): Shared, Path(id): Path<String>) -> Result<StatusCode, Refusal> {
+    core.resend(&id)?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+async fn settle(State(core): Shared) -> Json<Vec<Delivery>> {
+    core.settled().await;
+    Json(core.log.list())
+}
+
+async fn release(State(core): Shared) -> StatusCode {
+    core.queue.release_held(core.now_ms());
+    StatusCode::NO_CONTENT
+}
+
+async fn stats(State(core): Shared) -> Json<Stats> {
+    Json(core.counter.read())
+}
+
+async fn reset(State(core): Shared) -> StatusCode {
+    core.reset();
+    StatusCode::NO_CONTENT
+}
+
+async fn set_webhook(State(core): Shared, JsonObject(body): JsonObject) -> Result<StatusCode, Refusal> {
+    let mut form = Form::new(body);
+    let url = form.text("url")?;
+    let secrets = form.texts("secrets")?;
+    form.finish()?;
+    if let Some(url) = url {
+        core.set_webhook_url(url.as_deref()).map_err(|error| Refusal::bad_value("url", error.to_string()))?;
+    }
+    if !secrets.is_empty() {
+        core.set_webhook_secrets(&secrets)
+            .map_err(|error| Refusal::bad_value("secrets", error.to_string()))?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn send_event(
+    State(core): Shared,
+    request: HttpRequest,
+    JsonObject(mut body): JsonObject,
+) -> Result<StatusCode, Refusal> {
+    let data = body.remove("data").unwrap_or(Value::Null);
+    let mut form = Form::new(body);
+    let event_type = form.required_text("type")?;
+    form.finish()?;
+    let user_id = data["id"].as_str().filter(|id| id.starts_with("user_")).map(Into::into);
+    core.publish(&Event::new(&event_type, user_id, data), &request);
+    Ok(StatusCode::ACCEPTED)
+}
+
+async fn set_rate_limit(State(core): Shared, JsonObject(body): JsonObject) -> Result<StatusCode, Refusal> {
+    let mut form = Form::new(body);
+    let limit = form.integer("requests_per_10s")?.flatten().and_then(|limit| u32::try_from(limit).ok());
+    form.finish()?;
+    core.rate_limit.set_limit(limit.ok_or_else(|| Refusal::missing_param("requests_per_10s"))?);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn session_token(
+    State(core): Shared,
+    request: HttpRequest,
+    JsonObject(body): JsonObject,
+) -> Result<Json<Value>, Refusal> {
+    let mut form = Form::new(body);
+    let user_id = form.required_text("user_id")?;
+    let organization_id = form.text("organization_id")?.flatten();
+    let mut options = TokenOptions::new();
+    if let Some(origin) = form.text("authorized_party")?.flatten() {
+        options = options.authorized_party(origin);
+    }
+    if let Some(seconds) = form.integer("expires_in_seconds")?.flatten() {
+        options = options.expires_in_seconds(seconds);
+    }
+    form.finish()?;
+    let session = core.start_session(&user_id, organization_id.as_deref(), &request)?;
+    let jwt = core.session_token(&session.id, &options, None).await?;
+    Ok(Json(json!({ "object": "token", "jwt": jwt, "session_id": session.id })))
+}

@@ -1,0 +1,55 @@
+//! A local Clerk for development and tests: no keys, no internet.
+//!
+//! [`Emulator::start`] serves one instance of Clerk: its Backend API with real state behind it, webhooks signed and
+//! repeated as Svix does for Clerk, session tokens that verify, and faults on request. Clerk's own SDKs work against
+//! it unchanged once `CLERK_API_URL` names it.
+//!
+//! What Rust code does through [`Handle`], other languages do under `/__emulator` on the same address. These paths
+//! ask for no key, so the listener should be on loopback.
+//!
+//! | request | does |
+//! |---|---|
+//! | `POST /__emulator/faults` | sets one [`Fault`] or an array of them, such as `{"kind": "webhook_drop", "times": 1}`; answers `{"ids": […]}` |
+//! | `GET`, `DELETE /__emulator/faults` | lists, removes all |
+//! | `DELETE /__emulator/faults/{id}` | removes one |
+//! | `GET /__emulator/deliveries` | the log of webhooks ([`Delivery`]), oldest first |
+//! | `POST /__emulator/deliveries/{id}/resend` | sends one again under its old id |
+//! | `POST /__emulator/settle` | answers the log once nothing is pending |
+//! | `POST /__emulator/release` | lets go what a reorder fault holds back |
+//! | `PUT /__emulator/webhook` | `{"url": …, "secrets": […]}`: where events go (`null`: nowhere), what they are signed with |
+//! | `POST /__emulator/events` | `{"type": …, "data": …}`: sends any event |
+//! | `POST /__emulator/session_tokens` | `{"user_id": …}` and optionally `organization_id`, `authorized_party`, `expires_in_seconds`: signs in |
+//! | `PUT /__emulator/rate_limit` | `{"requests_per_10s": …}` |
+//! | `GET /__emulator/stats` | [`Stats`] |
+//! | `POST /__emulator/reset` | empties the instance |
+//!
+//! `GET /healthz` answers 200 as soon as it listens.
+
+mod change;
+mod clock;
+mod config;
+mod core;
+mod emulator;
+mod faults;
+mod handle;
+mod http;
+mod id;
+mod rate_limit;
+mod refusal;
+mod server;
+mod state;
+mod stats;
+mod token;
+mod webhook;
+
+pub use change::Change;
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use config::{ConfigError, DeletedCursor, EmulatorConfig};
+pub use emulator::{Emulator, StartError};
+pub use faults::{ActiveFault, Fault, FaultKind};
+pub use handle::Handle;
+pub use refusal::Refusal;
+pub use state::user_draft::{NewUser, UserChange};
+pub use stats::Stats;
+pub use token::{SigningKey, TokenOptions};
+pub use webhook::{Delivery, DeliveryState};

@@ -1,0 +1,59 @@
+//! Everything an instance knows: users, organizations, sessions.
+
+pub(crate) mod edit;
+pub(crate) mod filter;
+pub(crate) mod order;
+pub(crate) mod organization;
+pub(crate) mod organizations;
+pub(crate) mod session;
+pub(crate) mod sessions;
+pub(crate) mod user;
+pub(crate) mod user_body;
+pub(crate) mod user_draft;
+pub(crate) mod users;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::config::EmulatorConfig;
+use crate::id::IdSource;
+
+use organizations::Organizations;
+use sessions::Sessions;
+use users::Users;
+
+/// The state behind one lock; nothing in it waits.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) ids: IdSource,
+    pub(crate) users: Users,
+    pub(crate) organizations: Organizations,
+    pub(crate) sessions: Sessions,
+}
+
+impl World {
+    pub(crate) fn new(config: &EmulatorConfig) -> Self {
+        Self {
+            ids: IdSource::new(config.seed),
+            users: Users::new(config.seed),
+            organizations: Organizations::default(),
+            sessions: Sessions::default(),
+        }
+    }
+}
+
+/// Something that happened, before it is put into an envelope.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) event_type: String,
+    /// The user it is about, if it is about one.
+    pub(crate) user_id: Option<Arc<str>>,
+    pub(crate) data: Value,
+}
+
+impl Event {
+    pub(crate) fn new(event_type: &str, user_id: Option<Arc<str>>, data: Value) -> Self {
+        Self { event_type: event_type.to_owned(), user_id, data }
+    }
+}

@@ -1,0 +1,22 @@
+//! The emulator over HTTP and through its handle.
+
+#[cfg(test)]
+mod control;
+#[cfg(test)]
+mod errors;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod listing;
+#[cfg(test)]
+mod organizations;
+#[cfg(test)]
+mod receiver;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
+mod users;
+#[cfg(test)]
+mod webhooks;

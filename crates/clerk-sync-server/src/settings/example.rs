@@ -1,0 +1,167 @@
+//! The settings written down: `config example`, and the table in the README.
+
+use super::definition::{Available, DEFINITIONS, DefaultValue, Definition};
+use super::users::{ColumnConfig, UsersConfig};
+
+/// How wide comments in the example get.
+const WIDTH: usize = 100;
+
+/// The columns of a table that says nothing else.
+const DEFAULT_COLUMNS: [(&str, &str); 8] = [
+    ("clerk_id", "id"),
+    ("email", "primary_email_address"),
+    ("username", "username"),
+    ("first_name", "first_name"),
+    ("last_name", "last_name"),
+    ("image_url", "image_url"),
+    ("created_at", "created_at"),
+    ("updated_at", "updated_at"),
+];
+
+/// `config example`: a settings file with everything in it, commented out, at its default.
+///
+/// Words are comments with `# `; what takes effect once uncommented begins with a bare `#`.
+#[must_use]
+pub fn example() -> String {
+    let mut text = String::from(
+        "# clerk-sync.toml: every setting, each at its default.\n\
+         # Remove the # in front of a setting to change it. Flags and the environment come before this file;\n\
+         # the environment uses the same names. An empty text means: not set.\n",
+    );
+    for definition in DEFINITIONS {
+        text.push('\n');
+        push_comment(&mut text, &definition.doc.replace('`', ""));
+        push_comment(&mut text, &remarks(definition).replace('`', ""));
+        let value = match definition.default {
+            DefaultValue::Text(value) => value,
+            DefaultValue::Described(_) => "",
+        };
+        text.push_str(&format!("#{} = {}\n", definition.name, quoted(value)));
+        if let Some(name) = definition.file_name() {
+            text.push_str(&format!("#{name} = \"\"\n"));
+        }
+    }
+    text.push_str(
+        "\n# The table that is kept equal to Clerk. It stands below all settings above: TOML puts whatever follows\n\
+         # a [table] into it.\n\
+         #[users]\n",
+    );
+    let users = UsersConfig::default();
+    push_comment(&mut text, "Its name; schema-qualified is fine (app.users).");
+    text.push_str(&format!("#table = {}\n", quoted(&users.table)));
+    push_comment(&mut text, "false adopts an existing table and never alters it (not available yet).");
+    text.push_str(&format!("#create = {}\n", users.create));
+    push_comment(
+        &mut text,
+        "What happens to the row of a deleted user: delete; not available yet: mark (sets deleted_at), anonymize, \
+         keep.",
+    );
+    text.push_str(&format!("#on_delete = {}\n", quoted(users.on_delete.as_str())));
+    push_comment(
+        &mut text,
+        "Clerk's private_metadata and unsafe_metadata are stored only if they are named here.",
+    );
+    text.push_str("#allow = []\n");
+    text.push('\n');
+    push_comment(
+        &mut text,
+        "Your column = where it comes from in Clerk's user, by a dotted path. These are the default ones. There are \
+         also primary_email_verified, primary_phone_number, primary_web3_wallet and full_name. A column can have a \
+         type (text, integer, boolean, timestamp, json):",
+    );
+    text.push_str("# plan = { from = \"public_metadata.plan\", type = \"text\" }\n");
+    text.push_str("#[users.columns]\n");
+    for (name, from) in DEFAULT_COLUMNS {
+        text.push_str(&format!("#{name} = {}\n", quoted(from)));
+    }
+    text
+}
+
+/// The table of all settings for the README, in Markdown.
+#[must_use]
+pub fn settings_table() -> String {
+    let mut text = String::from("| setting | default | flag | what it is |\n|---|---|---|---|\n");
+    for definition in DEFINITIONS {
+        let default = match definition.default {
+            DefaultValue::Text(value) => format!("`{value}`"),
+            DefaultValue::Described(words) => words.to_owned(),
+        };
+        let flag = definition.flag().map(|flag| format!("`--{flag}`")).unwrap_or_default();
+        let mut doc = definition.doc.to_owned();
+        if let Some(name) = definition.file_name() {
+            doc.push_str(&format!(" Secret; also as `{name}`."));
+        }
+        if let Available::Later(what) = definition.available {
+            doc.push_str(&format!(" *No effect yet: {what}.*"));
+        }
+        text.push_str(&format!("| `{}` | {default} | {flag} | {doc} |\n", definition.name));
+    }
+    text
+}
+
+/// `[users]` as a file would have it, with what holds now.
+pub(super) fn users_section(users: &UsersConfig) -> String {
+    let allow: Vec<String> = users.allow.iter().map(|allow| quoted(allow.as_str())).collect();
+    let mut text = format!(
+        "\n[users]\ntable = {}\ncreate = {}\non_delete = {}\nallow = [{}]\n\n[users.columns]\n",
+        quoted(&users.table),
+        users.create,
+        quoted(users.on_delete.as_str()),
+        allow.join(", ")
+    );
+    match &users.columns {
+        Some(columns) => columns.iter().for_each(|column| push_column(&mut text, column)),
+        None => {
+            for (name, from) in DEFAULT_COLUMNS {
+                text.push_str(&format!("{name} = {}\n", quoted(from)));
+            }
+        }
+    }
+    text
+}
+
+fn push_column(text: &mut String, column: &ColumnConfig) {
+    let (name, from) = (quoted(&column.name), quoted(&column.from));
+    match column.kind {
+        Some(kind) => {
+            text.push_str(&format!("{name} = {{ from = {from}, type = {} }}\n", quoted(kind.as_str())))
+        }
+        None => text.push_str(&format!("{name} = {from}\n")),
+    }
+}
+
+fn remarks(definition: &Definition) -> String {
+    let mut remarks = Vec::new();
+    if let DefaultValue::Described(words) = definition.default {
+        remarks.push(format!("Default: {words}."));
+    }
+    if let Some(name) = definition.file_name() {
+        remarks.push(format!("Secret: {name} names a file to read it from instead."));
+    }
+    if let Available::Later(what) = definition.available {
+        remarks.push(format!("No effect yet: {what}."));
+    }
+    remarks.join(" ")
+}
+
+fn quoted(value: &str) -> String {
+    toml::Value::from(value).to_string()
+}
+
+/// Comment lines of at most [`WIDTH`] characters.
+fn push_comment(text: &mut String, words: &str) {
+    let mut line = String::new();
+    for word in words.split_whitespace() {
+        if !line.is_empty() && line.len() + word.len() + 3 > WIDTH {
+            text.push_str(&format!("# {line}\n"));
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    if !line.is_empty() {
+        text.push_str(&format!("# {line}\n"));
+    }
+}

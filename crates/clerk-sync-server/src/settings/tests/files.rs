@@ -1,0 +1,191 @@
+//! The settings file, and `[users]` in it.
+
+use super::*;
+
+#[test]
+fn takes_texts_numbers_and_lists() {
+    let settings = file(
+        "CLERK_SYNC_REQUESTS_PER_10S = 50\n\
+         CLERK_SYNC_MAX_DELETES = 7\n\
+         CLERK_SYNC_ALLOWED_ORIGINS = [\"https://a.example\", \"https://b.example\"]\n\
+         CLERK_AUTHORIZED_PARTIES = \"https://c.example\"\n",
+    )
+    .settings();
+    assert_eq!(settings.requests_per_10s, 50);
+    assert_eq!(settings.max_deletes, MaxDeletes { count: 7, percent: 0 });
+    assert_eq!(settings.allowed_origins.len(), 2);
+    assert_eq!(settings.authorized_parties.len(), 1);
+}
+
+#[test]
+fn mistakes_come_with_their_line() {
+    for (text, problem) in [
+        (
+            "\n\nCLERK_SYNC_LISTEN = \"x\"",
+            "CLERK_SYNC_LISTEN (clerk-sync.toml:3) must be an IP address and a port, such as 127.0.0.1:8787 or \
+             [::]:8787; it is \"x\"",
+        ),
+        ("# ü\nlisten = 1", "clerk-sync.toml:2: unknown setting \"listen\": did you mean CLERK_SYNC_LISTEN?"),
+        ("[user]\ntable = \"x\"", "clerk-sync.toml:1: unknown setting \"user\": did you mean users?"),
+        (
+            "frobnicate = \"MARKER\"",
+            "clerk-sync.toml:1: unknown setting \"frobnicate\": remove it, or see `clerk-sync config example`",
+        ),
+        ("CLERK_SYNC_LISTEN = true", "CLERK_SYNC_LISTEN (clerk-sync.toml:1) must be a text in quotes"),
+        ("CLERK_SYNC_LISTEN = [\"x\"]", "CLERK_SYNC_LISTEN (clerk-sync.toml:1) must be a text in quotes"),
+        (
+            "CLERK_AUTHORIZED_PARTIES = [1]",
+            "CLERK_AUTHORIZED_PARTIES (clerk-sync.toml:1) must be a list of texts, each in quotes",
+        ),
+        (
+            "CLERK_AUTHORIZED_PARTIES = true",
+            "CLERK_AUTHORIZED_PARTIES (clerk-sync.toml:1) must be a text in quotes, or a list of such texts",
+        ),
+        ("CLERK_SECRET_KEY = 7", "CLERK_SECRET_KEY (clerk-sync.toml:1) must be a text in quotes"),
+    ] {
+        assert_eq!(file(text).problem(), problem);
+    }
+}
+
+#[test]
+fn broken_toml_is_reported_without_quoting_it() {
+    for text in [
+        "CLERK_SECRET_KEY = \"sk_test_MARKER",
+        "A = 1\nCLERK_SECRET_KEY = sk_test_MARKER\n",
+        "CLERK_SECRET_KEY = \"sk_test_MARKER\"\nCLERK_SECRET_KEY = \"sk_test_MARKER\"",
+        "sk_test_MARKER",
+        "DATABASE_URL = 'postgres://u:MARKER@h/d' x",
+        "[users\nMARKER = 1",
+    ] {
+        let problems = file(text).problems();
+        assert!(problems.iter().all(|line| line.starts_with("clerk-sync.toml:")), "{problems:?}");
+        assert!(problems.iter().all(|line| line.contains("this is not valid TOML: ")), "{problems:?}");
+    }
+}
+
+#[test]
+fn reads_users() {
+    let settings = file(
+        "[users]\ntable = \"app.users\"\nallow = [\"private_metadata\"]\n\n[users.columns]\nzebra = \"id\"\n\
+         email = \"primary_email_address\"\nplan = { from = \"public_metadata.plan\", type = \"text\" }\n\
+         \"Note\" = { from = \"private_metadata.note\" }\n",
+    )
+    .settings();
+    let users = settings.users;
+    assert_eq!((users.table.as_str(), users.create, users.on_delete), ("app.users", true, OnDelete::Delete));
+    assert_eq!(users.allow, [Allow::PrivateMetadata]);
+    let column = |name: &str, from: &str, kind, line| ColumnConfig {
+        name: name.to_owned(),
+        from: from.to_owned(),
+        kind,
+        line,
+    };
+    // In the order of the file, not of the alphabet.
+    assert_eq!(
+        users.columns.clone().unwrap(),
+        [
+            column("zebra", "id", None, 6),
+            column("email", "primary_email_address", None, 7),
+            column("plan", "public_metadata.plan", Some(ColumnKind::Text), 8),
+            column("Note", "private_metadata.note", None, 9),
+        ]
+    );
+    assert_eq!(users.source_of("table").to_string(), "clerk-sync.toml:2");
+    assert_eq!(users.source_of("create"), Source::Default);
+}
+
+#[test]
+fn every_type_of_column_has_its_word() {
+    for (word, kind) in [
+        ("text", ColumnKind::Text),
+        ("integer", ColumnKind::Integer),
+        ("boolean", ColumnKind::Boolean),
+        ("timestamp", ColumnKind::Timestamp),
+        ("json", ColumnKind::Json),
+    ] {
+        let users =
+            file(&format!("[users.columns]\nx = {{ type = \"{word}\", from = \"y\" }}")).settings().users;
+        assert_eq!(users.columns.unwrap()[0].kind, Some(kind));
+        assert_eq!(kind.as_str(), word);
+    }
+}
+
+#[test]
+fn mistakes_in_users() {
+    for (text, problem) in [
+        ("users = 1", "clerk-sync.toml:1: `users` must be a table: write [users]"),
+        ("[users]\ntable = \"\"", "clerk-sync.toml:2: [users] table must be the name of a table, in quotes"),
+        ("[users]\ntable = 1", "clerk-sync.toml:2: [users] table must be the name of a table, in quotes"),
+        (
+            "[users]\ncreate = \"yes\"",
+            "clerk-sync.toml:2: [users] create must be true or false, without quotes",
+        ),
+        (
+            "[users]\non_delete = \"remove\"",
+            "clerk-sync.toml:2: [users] on_delete must be one of \"delete\", \"mark\", \"anonymize\", \"keep\"",
+        ),
+        (
+            "[users]\nallow = true",
+            "clerk-sync.toml:2: [users] allow must be a list, such as [\"private_metadata\"]",
+        ),
+        (
+            "[users]\nallow = [\"public_metadata\"]",
+            "clerk-sync.toml:2: [users] allow must be one of \"private_metadata\", \"unsafe_metadata\"",
+        ),
+        (
+            "[users]\nondelete = 1",
+            "clerk-sync.toml:2: unknown key \"ondelete\" in [users]: did you mean on_delete?",
+        ),
+        ("[users]\nxyzzy = 1", "clerk-sync.toml:2: unknown key \"xyzzy\" in [users]: remove it"),
+        (
+            "[users]\ntable = \"u\"\nCLERK_SYNC_LOG = \"info\"",
+            "clerk-sync.toml:3: CLERK_SYNC_LOG belongs at the top of the file, above [users]",
+        ),
+        (
+            "[users.columns]",
+            "clerk-sync.toml:1: [users.columns] is empty: name a column, or leave it out for the default ones",
+        ),
+        ("[users]\ncolumns = []", "clerk-sync.toml:2: `columns` must be a table: write [users.columns]"),
+        (
+            "[users.columns]\nx = 1",
+            "clerk-sync.toml:2: the column \"x\" must say where its value comes from, as in \"email\" = \
+             \"primary_email_address\" or { from = \"public_metadata.plan\", type = \"text\" }",
+        ),
+        (
+            "[users.columns]\nx = { }",
+            "clerk-sync.toml:2: the column \"x\" lacks `from`, the source of its value",
+        ),
+        (
+            "[users.columns]\nx = { from = 1 }",
+            "clerk-sync.toml:2: `from` of the column \"x\" must be a text in quotes",
+        ),
+        (
+            "[users.columns]\nx = { from = \"y\", type = \"uuid\" }",
+            "clerk-sync.toml:2: `type` of the column \"x\" must be one of \"text\", \"integer\", \"boolean\", \
+             \"timestamp\", \"json\"",
+        ),
+        (
+            "[users.columns]\nx = { form = \"y\" }",
+            "clerk-sync.toml:2: unknown key \"form\" in the column \"x\": did you mean from?",
+        ),
+    ] {
+        assert_eq!(file(text).problem(), problem);
+    }
+}
+
+#[test]
+fn what_comes_later_is_refused_by_name() {
+    let problems = file("[users]\ncreate = false\non_delete = \"mark\"\n").problems();
+    assert_eq!(
+        problems,
+        [
+            "clerk-sync.toml:2: [users] create = false (adopting an existing table) comes in a later version; leave \
+             it out and choose a table that does not exist yet",
+            "clerk-sync.toml:3: [users] on_delete = \"mark\" comes in a later version; \"delete\" is available now",
+        ]
+    );
+    for word in ["mark", "anonymize", "keep"] {
+        let on_delete = file(&format!("[users]\non_delete = \"{word}\"")).load().users.on_delete;
+        assert_eq!(on_delete.as_str(), word);
+    }
+}

@@ -1,0 +1,165 @@
+//! The table `[users]` of the settings file: which table to keep, and what is in it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::problem::{Problem, Source};
+
+pub(super) mod read;
+
+/// What `[users]` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsersConfig {
+    /// The table's name, perhaps with its schema: `app.users`.
+    pub table: String,
+    /// Whether we make the table. `false` adopts an existing one and never alters it.
+    pub create: bool,
+    /// What happens to the row of a deleted user.
+    pub on_delete: OnDelete,
+    /// Which guarded documents may be mapped.
+    pub allow: Vec<Allow>,
+    /// The columns in the order of the file; `None` means the default ones.
+    pub columns: Option<Vec<ColumnConfig>>,
+    /// The file that said so.
+    pub path: Option<PathBuf>,
+    /// The lines of the keys, by their names.
+    pub lines: BTreeMap<String, usize>,
+}
+
+impl Default for UsersConfig {
+    fn default() -> Self {
+        Self {
+            table: "users".to_owned(),
+            create: true,
+            on_delete: OnDelete::Delete,
+            allow: Vec::new(),
+            columns: None,
+            path: None,
+            lines: BTreeMap::new(),
+        }
+    }
+}
+
+/// What happens to the row of a deleted user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDelete {
+    /// It is deleted.
+    Delete,
+    /// Its `deleted_at` is set.
+    Mark,
+    /// Its values are replaced.
+    Anonymize,
+    /// Nothing.
+    Keep,
+}
+
+impl OnDelete {
+    pub(super) const ALL: [Self; 4] = [Self::Delete, Self::Mark, Self::Anonymize, Self::Keep];
+
+    /// The word in the file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::Mark => "mark",
+            Self::Anonymize => "anonymize",
+            Self::Keep => "keep",
+        }
+    }
+}
+
+/// A document of Clerk's user that is stored only if the settings allow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allow {
+    /// `private_metadata`.
+    PrivateMetadata,
+    /// `unsafe_metadata`.
+    UnsafeMetadata,
+}
+
+impl Allow {
+    pub(super) const ALL: [Self; 2] = [Self::PrivateMetadata, Self::UnsafeMetadata];
+
+    /// The word in the file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PrivateMetadata => "private_metadata",
+            Self::UnsafeMetadata => "unsafe_metadata",
+        }
+    }
+}
+
+/// A column: `name = "source.path"` or `name = { from = "source.path", type = "text" }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnConfig {
+    /// Its name in the table.
+    pub name: String,
+    /// Where its value comes from in Clerk's user.
+    pub from: String,
+    /// Its type, if the file names one.
+    pub kind: Option<ColumnKind>,
+    /// Its line in the file.
+    pub line: usize,
+}
+
+/// The type of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// Text.
+    Text,
+    /// A whole number.
+    Integer,
+    /// True or false.
+    Boolean,
+    /// A point in time.
+    Timestamp,
+    /// A JSON document.
+    Json,
+}
+
+impl ColumnKind {
+    pub(super) const ALL: [Self; 5] = [Self::Text, Self::Integer, Self::Boolean, Self::Timestamp, Self::Json];
+
+    /// The word in the file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Integer => "integer",
+            Self::Boolean => "boolean",
+            Self::Timestamp => "timestamp",
+            Self::Json => "json",
+        }
+    }
+}
+
+impl UsersConfig {
+    /// Where a key of `[users]` was set, for messages.
+    #[must_use]
+    pub fn source_of(&self, key: &str) -> Source {
+        match (&self.path, self.lines.get(key)) {
+            (Some(path), Some(line)) => Source::File { path: path.clone(), line: *line },
+            _ => Source::Default,
+        }
+    }
+
+    /// What is well written but not available in this version.
+    #[must_use]
+    pub fn not_available_yet(&self) -> Vec<Problem> {
+        let problem = |key, message| Problem::at(self.source_of(key), message);
+        let mut problems = Vec::new();
+        if !self.create {
+            let message = "[users] create = false (adopting an existing table) comes in a later version; leave it \
+                           out and choose a table that does not exist yet";
+            problems.push(problem("create", message.to_owned()));
+        }
+        if self.on_delete != OnDelete::Delete {
+            let word = self.on_delete.as_str();
+            let message =
+                format!("[users] on_delete = {word:?} comes in a later version; \"delete\" is available now");
+            problems.push(problem("on_delete", message));
+        }
+        problems
+    }
+}

@@ -1,0 +1,141 @@
+//! Reading `[users]`.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Allow, ColumnConfig, ColumnKind, OnDelete, UsersConfig};
+use crate::settings::file::{Lines, in_order, known};
+use crate::settings::nearest::suggestion;
+use crate::settings::problem::Problem;
+
+/// Reads the value of `users`; `None` if it is no table.
+pub(in crate::settings) fn read(
+    value: &Spanned<DeValue<'_>>,
+    lines: Lines<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<UsersConfig> {
+    let Some(table) = value.get_ref().as_table() else {
+        problems.push(Problem::at(lines.source(&value.span()), "`users` must be a table: write [users]"));
+        return None;
+    };
+    let mut config = UsersConfig { path: Some(lines.path()), ..UsersConfig::default() };
+    for (key, value) in in_order(table) {
+        let name: &str = key.get_ref();
+        config.lines.insert(name.to_owned(), lines.line(&key.span()));
+        if let Err(message) = config.take(name, value, lines, problems) {
+            problems.push(Problem::at(lines.source(&key.span()), message));
+        }
+    }
+    Some(config)
+}
+
+impl UsersConfig {
+    fn take(
+        &mut self,
+        name: &str,
+        value: &Spanned<DeValue<'_>>,
+        lines: Lines<'_>,
+        problems: &mut Vec<Problem>,
+    ) -> Result<(), String> {
+        match (name, value.get_ref()) {
+            ("table", DeValue::String(text)) if !text.trim().is_empty() => {
+                text.trim().clone_into(&mut self.table)
+            }
+            ("table", _) => return Err("[users] table must be the name of a table, in quotes".to_owned()),
+            ("create", DeValue::Boolean(create)) => self.create = *create,
+            ("create", _) => return Err("[users] create must be true or false, without quotes".to_owned()),
+            ("on_delete", value) => {
+                self.on_delete = choice("[users] on_delete", value, OnDelete::ALL, OnDelete::as_str)?
+            }
+            ("allow", DeValue::Array(items)) => {
+                for item in items.iter() {
+                    self.allow.push(choice("[users] allow", item.get_ref(), Allow::ALL, Allow::as_str)?);
+                }
+            }
+            ("allow", _) => {
+                return Err("[users] allow must be a list, such as [\"private_metadata\"]".to_owned());
+            }
+            ("columns", DeValue::Table(table)) if table.is_empty() => {
+                return Err("[users.columns] is empty: name a column, or leave it out for the default ones"
+                    .to_owned());
+            }
+            ("columns", DeValue::Table(table)) => self.columns = Some(read_columns(table, lines, problems)),
+            ("columns", _) => return Err("`columns` must be a table: write [users.columns]".to_owned()),
+            (name, _) if known(name).is_some() => {
+                return Err(format!("{name} belongs at the top of the file, above [users]"));
+            }
+            (name, _) => {
+                let keys = ["table", "create", "on_delete", "allow", "columns"];
+                return Err(format!(
+                    "unknown key {name:?} in [users]{}",
+                    suggestion(name, keys, "remove it")
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_columns(table: &DeTable<'_>, lines: Lines<'_>, problems: &mut Vec<Problem>) -> Vec<ColumnConfig> {
+    let mut columns = Vec::new();
+    for (key, value) in in_order(table) {
+        let name: &str = key.get_ref();
+        match read_column(name, value.get_ref()) {
+            Ok((from, kind)) => {
+                let line = lines.line(&key.span());
+                columns.push(ColumnConfig { name: name.to_owned(), from, kind, line });
+            }
+            Err(message) => problems.push(Problem::at(lines.source(&key.span()), message)),
+        }
+    }
+    columns
+}
+
+fn read_column(name: &str, value: &DeValue<'_>) -> Result<(String, Option<ColumnKind>), String> {
+    let table = match value {
+        DeValue::String(from) if !from.trim().is_empty() => return Ok((from.trim().to_owned(), None)),
+        DeValue::Table(table) => table,
+        _ => {
+            return Err(format!(
+                "the column {name:?} must say where its value comes from, as in \"email\" = \
+                 \"primary_email_address\" or {{ from = \"public_metadata.plan\", type = \"text\" }}"
+            ));
+        }
+    };
+    let mut from = None;
+    let mut kind = None;
+    for (key, value) in in_order(table) {
+        match (key.get_ref().as_ref(), value.get_ref()) {
+            ("from", DeValue::String(text)) if !text.trim().is_empty() => from = Some(text.trim().to_owned()),
+            ("from", _) => return Err(format!("`from` of the column {name:?} must be a text in quotes")),
+            ("type", value) => {
+                kind = Some(choice(
+                    &format!("`type` of the column {name:?}"),
+                    value,
+                    ColumnKind::ALL,
+                    ColumnKind::as_str,
+                )?);
+            }
+            (other, _) => {
+                let hint = suggestion(other, ["from", "type"], "it knows `from` and `type`");
+                return Err(format!("unknown key {other:?} in the column {name:?}{hint}"));
+            }
+        }
+    }
+    let from = from.ok_or_else(|| format!("the column {name:?} lacks `from`, the source of its value"))?;
+    Ok((from, kind))
+}
+
+/// One of a few words.
+fn choice<T: Copy, const N: usize>(
+    what: &str,
+    value: &DeValue<'_>,
+    all: [T; N],
+    word: fn(T) -> &'static str,
+) -> Result<T, String> {
+    let found = value.as_str().and_then(|text| all.into_iter().find(|item| word(*item) == text));
+    found.ok_or_else(|| {
+        let words = all.map(|item| format!("{:?}", word(item))).join(", ");
+        format!("{what} must be one of {words}")
+    })
+}

@@ -1,0 +1,164 @@
+//! The engine: the only place where rule, store and Clerk meet, and the only way to the database.
+//!
+//! Every flow is another way to observe a user and ends in [`Engine::apply`].
+
+mod door;
+mod isolate;
+mod receive;
+mod reread;
+mod settle;
+
+pub use door::{ApplyError, DoorOptions};
+pub use receive::{Receipt, Replay};
+pub use reread::{Reread, RereadError};
+
+use crate::{
+    clerk::Reads,
+    mapping::Mapping,
+    metrics::Metrics,
+    observation::Observation,
+    store::{Applied, Store},
+};
+use clerk_auth::clock::Clock;
+use door::Door;
+use reread::Doubts;
+use settle::Settling;
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+/// How often a new last event is written down.
+const NOTE_EVERY: Duration = Duration::from_secs(5);
+
+/// See the module. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    parts: Arc<Parts>,
+}
+
+#[derive(Debug)]
+struct Parts {
+    store: Arc<dyn Store>,
+    mapping: Arc<Mapping>,
+    reads: Arc<Reads>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    door: Door,
+    settling: Settling,
+    doubts: Doubts,
+    instance: OnceLock<String>,
+    last_event_ms: AtomicI64,
+}
+
+impl Engine {
+    /// Starts an engine on the current tokio runtime. It works until [`Engine::drain`].
+    pub fn start(
+        store: Arc<dyn Store>,
+        reads: Arc<Reads>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        options: DoorOptions,
+    ) -> Self {
+        let parts = Arc::new(Parts {
+            mapping: Arc::clone(store.mapping()),
+            door: Door::open(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&metrics), options),
+            store,
+            reads,
+            clock,
+            metrics,
+            settling: Settling::default(),
+            doubts: Doubts::default(),
+            instance: OnceLock::new(),
+            last_event_ms: AtomicI64::new(0),
+        });
+        tokio::spawn(settle::run(Arc::downgrade(&parts)));
+        tokio::spawn(note_events(Arc::downgrade(&parts)));
+        Self { parts }
+    }
+
+    /// Tells the engine which instance this database mirrors. Until then no webhook is accepted. A second call
+    /// changes nothing.
+    pub fn bound_to(&self, instance_id: String) {
+        // An engine is bound once for its life: another instance is another database.
+        let _ = self.parts.instance.set(instance_id);
+    }
+
+    /// The instance that this database mirrors, once that is known.
+    pub fn instance(&self) -> Option<&str> {
+        self.parts.instance.get().map(String::as_str)
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.parts.store
+    }
+
+    /// The mapping.
+    pub fn mapping(&self) -> &Mapping {
+        &self.parts.mapping
+    }
+
+    /// When an event was last accepted by this process, Unix ms; `None` if none has been.
+    pub fn last_event_ms(&self) -> Option<i64> {
+        Some(self.parts.last_event_ms.load(Ordering::Relaxed)).filter(|ms| *ms > 0)
+    }
+
+    /// Writes an observation, together with others that come at the same time, and answers after the commit.
+    ///
+    /// # Errors
+    /// See [`ApplyError`].
+    pub async fn apply(&self, observation: Observation) -> Result<Applied, ApplyError> {
+        self.parts.apply(observation).await
+    }
+
+    /// Accepts no more, writes what is waiting, and ends the background work.
+    pub async fn drain(&self) {
+        self.parts.settling.close();
+        self.parts.door.drain().await;
+        self.parts.note_event().await;
+    }
+}
+
+impl Parts {
+    async fn apply(&self, observation: Observation) -> Result<Applied, ApplyError> {
+        let user = observation.user.clone();
+        let applied = self.door.apply(observation).await?;
+        if let Some(from) = applied.settle_from {
+            self.settling.settle(user, from);
+        }
+        Ok(applied)
+    }
+
+    fn accepted_event(&self) {
+        self.last_event_ms.store(self.clock.now_ms(), Ordering::Relaxed);
+    }
+
+    /// Writes down the last event, if there was one. Only a note for people: a failure costs nothing.
+    async fn note_event(&self) {
+        let now_ms = self.last_event_ms.load(Ordering::Relaxed);
+        if now_ms > 0
+            && let Err(error) = self.store.note_event(now_ms).await
+        {
+            tracing::debug!(%error, "the time of the last event was not noted");
+        }
+    }
+}
+
+async fn note_events(parts: std::sync::Weak<Parts>) {
+    let mut noted = 0;
+    loop {
+        let Some(strong) = parts.upgrade() else { return };
+        let last = strong.last_event_ms.load(Ordering::Relaxed);
+        if last != noted {
+            strong.note_event().await;
+            noted = last;
+        }
+        let clock = Arc::clone(&strong.clock);
+        drop(strong);
+        clock.sleep(NOTE_EVERY).await;
+    }
+}

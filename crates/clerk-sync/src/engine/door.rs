@@ -1,0 +1,263 @@
+//! The door to the database: group commit.
+//!
+//! While transactions run, arriving observations gather; the next transaction takes them all. Several batches may
+//! be on their way at once, but no user is in two of them. Each caller is answered after its commit.
+
+use super::isolate;
+use crate::{
+    metrics::Metrics,
+    observation::{Flow, Observation},
+    rule::{State, Verdict},
+    store::{Applied, Store, StoreError},
+    user_id::UserId,
+};
+use clerk_auth::clock::Clock;
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::{
+    sync::{Notify, oneshot},
+    task::JoinSet,
+};
+
+/// Sizes of the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DoorOptions {
+    /// Observations that may wait; beyond it callers are turned away at once.
+    pub max_waiting: usize,
+    /// Observations in one transaction.
+    pub max_batch: usize,
+    /// Transactions at once; `None` leaves it to the store.
+    pub concurrent_commits: Option<usize>,
+}
+
+impl Default for DoorOptions {
+    fn default() -> Self {
+        Self { max_waiting: 4_096, max_batch: 256, concurrent_commits: None }
+    }
+}
+
+/// Why an observation was not written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// Too many wait already. Try again in a moment.
+    #[error("too many changes are waiting to be written")]
+    Overloaded,
+    /// The engine is shutting down.
+    #[error("shutting down")]
+    Closed,
+    /// See [`StoreError`].
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+type Answer = oneshot::Sender<Result<Applied, StoreError>>;
+
+#[derive(Debug)]
+struct Job {
+    observation: Observation,
+    answer: Answer,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Door {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    options: DoorOptions,
+    queue: Mutex<Queue>,
+    arrived: Notify,
+    drained: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Job>,
+    /// Users in a transaction.
+    busy: HashSet<UserId>,
+    /// Observations in each transaction that runs.
+    in_flight: usize,
+    /// The size of the last batch: about as many will come back soon.
+    last_batch: usize,
+    closed: bool,
+}
+
+impl Door {
+    pub(super) fn open(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        options: DoorOptions,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            store,
+            clock,
+            metrics,
+            options,
+            queue: Mutex::default(),
+            arrived: Notify::new(),
+            drained: Notify::new(),
+        });
+        tokio::spawn(dispatch(Arc::clone(&shared)));
+        Self { shared }
+    }
+
+    pub(super) async fn apply(&self, observation: Observation) -> Result<Applied, ApplyError> {
+        let (answer, applied) = oneshot::channel();
+        {
+            let mut queue = self.shared.queue();
+            if queue.closed {
+                return Err(ApplyError::Closed);
+            }
+            if queue.waiting.len() >= self.shared.options.max_waiting {
+                return Err(ApplyError::Overloaded);
+            }
+            queue.waiting.push_back(Job { observation, answer });
+        }
+        self.shared.arrived.notify_one();
+        // The door answers every job it took, unless its task died with the runtime.
+        applied.await.map_err(|_| ApplyError::Closed)?.map_err(ApplyError::Store)
+    }
+
+    /// Turns new ones away and returns when the last waiting one is answered.
+    pub(super) async fn drain(&self) {
+        loop {
+            let drained = self.shared.drained.notified();
+            {
+                let mut queue = self.shared.queue();
+                queue.closed = true;
+                if queue.waiting.is_empty() && queue.in_flight == 0 {
+                    break;
+                }
+            }
+            drained.await;
+        }
+        self.shared.arrived.notify_one();
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.shared.queue().closed = true;
+        self.shared.arrived.notify_one();
+    }
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes batches off the queue and commits them, a few at a time.
+async fn dispatch(shared: Arc<Shared>) {
+    let most = shared.options.concurrent_commits.unwrap_or_else(|| shared.store.concurrent_commits()).max(1);
+    let mut commits = JoinSet::new();
+    loop {
+        let arrived = shared.arrived.notified();
+        let (batch, closed) = {
+            let mut queue = shared.queue();
+            let batch = if commits.len() < most {
+                queue.take(commits.len(), shared.options.max_batch)
+            } else {
+                Vec::new()
+            };
+            shared.metrics.queue(queue.waiting.len());
+            (batch, queue.closed && queue.waiting.is_empty())
+        };
+        if !batch.is_empty() {
+            commits.spawn(commit(Arc::clone(&shared), batch));
+            continue;
+        }
+        if closed && commits.is_empty() {
+            shared.drained.notify_waiters();
+            return;
+        }
+        tokio::select! {
+            () = arrived => {}
+            Some(_) = commits.join_next() => {}
+        }
+    }
+}
+
+impl Queue {
+    /// The next batch, or nothing if it is better to wait for more: a small transaction beside a running one costs
+    /// the database more than it saves the few that wait.
+    fn take(&mut self, running: usize, max_batch: usize) -> Vec<Job> {
+        let enough = if running == 0 { 1 } else { (self.last_batch / 2).clamp(8, 64) };
+        if self.waiting.len() < enough {
+            return Vec::new();
+        }
+        let mut batch: Vec<Job> = Vec::with_capacity(self.waiting.len().min(max_batch));
+        if self.busy.is_empty() {
+            let count = self.waiting.len().min(max_batch);
+            batch.extend(self.waiting.drain(..count));
+        } else {
+            let mut rest = VecDeque::with_capacity(self.waiting.len());
+            for job in self.waiting.drain(..) {
+                let free = batch.len() < max_batch && !self.busy.contains(&job.observation.user);
+                if free { batch.push(job) } else { rest.push_back(job) }
+            }
+            self.waiting = rest;
+        }
+        if !batch.is_empty() {
+            self.busy.extend(batch.iter().map(|job| job.observation.user.clone()));
+            self.in_flight += batch.len();
+            self.last_batch = batch.len();
+        }
+        batch
+    }
+}
+
+async fn commit(shared: Arc<Shared>, batch: Vec<Job>) {
+    let (observations, answers): (Vec<_>, Vec<_>) =
+        batch.into_iter().map(|job| (job.observation, job.answer)).unzip();
+    let started = shared.clock.monotonic();
+    let results = isolate::commit(shared.store.as_ref(), &observations).await;
+    shared.metrics.commit(observations.len(), shared.clock.monotonic().saturating_sub(started));
+    {
+        let mut queue = shared.queue();
+        for observation in &observations {
+            queue.busy.remove(&observation.user);
+        }
+        queue.in_flight -= observations.len();
+        if queue.closed {
+            shared.drained.notify_waiters();
+        }
+    }
+    let now_ms = shared.clock.now_ms();
+    for ((observation, result), answer) in observations.iter().zip(results).zip(answers) {
+        shared.measure(observation, &result, now_ms);
+        // The caller may have gone; its observation is written all the same.
+        let _ = answer.send(result);
+    }
+}
+
+impl Shared {
+    fn measure(&self, observation: &Observation, result: &Result<Applied, StoreError>, now_ms: i64) {
+        match result {
+            Ok(applied) => {
+                if let Some(change) = applied.change {
+                    self.metrics.change(change.name(), observation.flow.name());
+                }
+                let version = &observation.claim.version;
+                let fresh = applied.verdict == Verdict::Stands && version.state == State::Present;
+                if fresh && observation.flow == Flow::Webhook {
+                    self.metrics.lag((now_ms - version.updated_at).max(0));
+                }
+            }
+            Err(error) if error.is_rejection() => self.metrics.rejected(),
+            Err(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

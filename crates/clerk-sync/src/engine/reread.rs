@@ -1,0 +1,234 @@
+//! Reading a user from Clerk and applying what Clerk says.
+
+use super::{ApplyError, Engine, Parts};
+use crate::{
+    clerk::{ClerkError, ClerkErrorKind, Freshness, Lane, UserAnswer},
+    doubt::{self, Absence, Lower},
+    mapping::ReadError,
+    observation::{Flow, Observation},
+    rule::{State, Verdict},
+    store::{Applied, StoreError},
+    user_id::UserId,
+};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// Users of whom a doubt is remembered at once. Beyond it the oldest knowledge is not worth the memory.
+const MAX_DOUBTS: usize = 10_000;
+
+/// A little more than [`doubt::APART_MS`], for Clerk's `Date` is cut to its second.
+pub(super) const DOUBT_RECHECK: Duration = Duration::from_millis(doubt::APART_MS as u64 + 2_000);
+
+/// What a read led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reread {
+    /// Clerk has the user, or says beyond doubt that it is gone; it is applied.
+    Applied {
+        /// Whether Clerk has the user.
+        present: bool,
+        /// What became of it.
+        applied: Applied,
+    },
+    /// Clerk says that there is no such user, which does not count yet. Nothing was written; it is asked again in a
+    /// minute.
+    AbsentNotYet,
+}
+
+/// Why a read led to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RereadError {
+    /// See [`ClerkError`].
+    #[error(transparent)]
+    Clerk(#[from] ClerkError),
+    /// Clerk's own answer cannot be mapped.
+    #[error("Clerk's answer cannot be mapped: {0}")]
+    Unreadable(#[from] ReadError),
+    /// See [`ApplyError`].
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+}
+
+impl RereadError {
+    /// Whether the same may work later without anyone's help.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Clerk(_) => true,
+            Self::Unreadable(_) => false,
+            Self::Apply(ApplyError::Store(error)) => !error.is_rejection(),
+            Self::Apply(_) => true,
+        }
+    }
+}
+
+impl From<StoreError> for RereadError {
+    fn from(error: StoreError) -> Self {
+        Self::Apply(ApplyError::Store(error))
+    }
+}
+
+/// How and why a user is read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wish {
+    pub(super) flow: Option<Flow>,
+    pub(super) freshness: Option<Freshness>,
+    pub(super) lane: Option<Lane>,
+    pub(super) patience: Duration,
+    /// Answers a tie; the as-of is at least this.
+    pub(super) settle_from: Option<i64>,
+    /// Lifts a tombstone, if Clerk has the user.
+    pub(super) lifts: bool,
+    pub(super) message_id: Option<Box<str>>,
+}
+
+/// What single answers said that must be heard again.
+#[derive(Debug, Default)]
+pub(super) struct Doubts {
+    by_user: Mutex<HashMap<UserId, Doubt>>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Doubt {
+    absent_since: Option<i64>,
+    lower: Option<Lower>,
+}
+
+impl Doubts {
+    fn lock(&self) -> MutexGuard<'_, HashMap<UserId, Doubt>> {
+        self.by_user.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, user: &UserId) -> Doubt {
+        self.lock().get(user).copied().unwrap_or_default()
+    }
+
+    fn set(&self, user: &UserId, doubt: Doubt) {
+        let mut by_user = self.lock();
+        if doubt.absent_since.is_none() && doubt.lower.is_none() {
+            by_user.remove(user);
+        } else if by_user.len() < MAX_DOUBTS || by_user.contains_key(user) {
+            by_user.insert(user.clone(), doubt);
+        }
+    }
+}
+
+impl Engine {
+    /// Reads a user from Clerk for a person who waits, and applies the answer (flow C). `lifts`: lift a tombstone
+    /// if Clerk has the user, as `sync --force` does. `patience`: how long the budget may keep it waiting.
+    ///
+    /// # Errors
+    /// See [`RereadError`].
+    pub async fn sync(&self, user: &UserId, lifts: bool, patience: Duration) -> Result<Reread, RereadError> {
+        let wish = |lifts| Wish {
+            flow: Some(Flow::Sync),
+            freshness: Some(Freshness::Unsent),
+            lane: Some(Lane::Person),
+            patience,
+            lifts,
+            ..Wish::default()
+        };
+        let first = self.parts.reread(user, wish(lifts)).await?;
+        if lifts && matches!(first, Reread::Applied { present: true, .. }) {
+            // What arrived between the deletion and its lifting was turned away; this read brings it.
+            self.parts.reread(user, wish(false)).await?;
+        }
+        Ok(first)
+    }
+}
+
+impl Parts {
+    pub(super) async fn reread(&self, user: &UserId, wish: Wish) -> Result<Reread, RereadError> {
+        let freshness = wish.freshness.unwrap_or(Freshness::Unsent);
+        let lane = wish.lane.unwrap_or(Lane::Background);
+        let answer = self.reads.read(user, freshness, lane, wish.patience).await?;
+        match &answer.user {
+            Some(json) => self.apply_present(user, json, &answer, wish).await,
+            None => self.apply_absent(user, answer.date_ms, wish).await,
+        }
+    }
+
+    async fn apply_present(
+        &self,
+        user: &UserId,
+        json: &[u8],
+        answer: &UserAnswer,
+        wish: Wish,
+    ) -> Result<Reread, RereadError> {
+        let mut mapped = self.mapping.read_user(json)?;
+        if mapped.id != *user {
+            let detail = "the answer is about another user";
+            return Err(
+                ClerkError::new(ClerkErrorKind::Unexpected, "reading a user from Clerk", detail).into()
+            );
+        }
+        // Without a date, the answer is as of the last change that it knows of.
+        let date = answer.date_ms.unwrap_or(mapped.updated_at);
+        let as_of = wish.settle_from.map_or(date, |from| date.max(from));
+        mapped.updated_at = doubt::believable_updated_at(mapped.updated_at, as_of);
+        let flow = wish.flow.unwrap_or(Flow::Reread);
+        let mut observation = Observation::present(mapped, &self.mapping, as_of, flow);
+        observation.message_id = wish.message_id;
+        observation.claim.settles = wish.settle_from.is_some();
+        if wish.lifts {
+            let standing = self.store.entry(user).await?.map(|entry| entry.standing.version);
+            let deleted_at =
+                standing.filter(|version| version.state == State::Gone).map(|version| version.as_of);
+            observation.claim.lifts_as_of =
+                Some(deleted_at.map_or(as_of, |deleted_at| deleted_at.max(as_of)));
+        }
+        let read = observation.claim.version;
+        let known = self.doubts.get(user);
+        // The second of two reads that agree carries the correction with it.
+        let resets = known.lower.and_then(|first| {
+            doubt::confirmed(
+                &first,
+                &Lower { updated_at: read.updated_at, as_of: read.as_of, standing: first.standing },
+            )
+        });
+        observation.claim.resets = resets;
+        let applied = self.apply(observation).await?;
+        let contradiction = match (applied.verdict, applied.standing) {
+            (Verdict::Stale, Some(standing)) => doubt::lower(&read, &standing),
+            _ => None,
+        };
+        let lower = contradiction.map(|new| match known.lower {
+            Some(first) if first.updated_at == new.updated_at && first.standing == new.standing => first,
+            _ => new,
+        });
+        self.doubts.set(user, Doubt { absent_since: None, lower });
+        if lower.is_some() {
+            self.settling.recheck(user.clone(), self.clock.monotonic() + DOUBT_RECHECK);
+        }
+        Ok(Reread::Applied { present: true, applied })
+    }
+
+    async fn apply_absent(
+        &self,
+        user: &UserId,
+        date_ms: Option<i64>,
+        wish: Wish,
+    ) -> Result<Reread, RereadError> {
+        let entry = self.store.entry(user).await?;
+        let known = self.doubts.get(user);
+        let already_gone = entry.is_some_and(|entry| entry.standing.version.state == State::Gone);
+        let created_at = entry.and_then(|entry| entry.created_at);
+        let date = match (doubt::absence(created_at, date_ms, known.absent_since), date_ms) {
+            (Absence::Counts, Some(date)) => date,
+            (_, Some(date)) if already_gone => date,
+            (Absence::NotYet { first }, _) => {
+                self.doubts.set(user, Doubt { absent_since: first, ..known });
+                self.settling.recheck(user.clone(), self.clock.monotonic() + DOUBT_RECHECK);
+                return Ok(Reread::AbsentNotYet);
+            }
+            (Absence::Counts, None) => return Ok(Reread::AbsentNotYet),
+        };
+        let mut observation =
+            Observation::gone(user.clone(), &self.mapping, date, wish.flow.unwrap_or(Flow::Reread));
+        observation.message_id = wish.message_id;
+        let applied = self.apply(observation).await?;
+        self.doubts.set(user, Doubt::default());
+        Ok(Reread::Applied { present: false, applied })
+    }
+}

@@ -1,0 +1,245 @@
+//! Where rows live. One door writes them: [`Store::commit`].
+//!
+//! A store holds no judgement: it reads what stands under a lock, lets [`plan`] decide by the rule, and writes the
+//! plan in the same transaction. The public suite in [`conformance`] is the contract, one test for each promise.
+
+use crate::{
+    mapping::{Mapping, Row},
+    observation::{Flow, Observation},
+    rule::{Change, Standing, Verdict, Version},
+    user_id::UserId,
+};
+use async_trait::async_trait;
+use std::{fmt, sync::Arc};
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod dead_letter;
+mod error;
+pub mod memory;
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+mod multirow;
+#[cfg(feature = "mysql")]
+pub mod mysql;
+mod open;
+mod plan;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+mod schema;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+mod stored;
+
+pub use dead_letter::{DeadLetter, NewDeadLetter};
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+use error::driver_failure;
+pub use error::{StoreError, StoreErrorKind};
+pub use open::{OpenError, open};
+
+/// The ledger's entry of one user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// What stands.
+    pub standing: Standing,
+    /// Clerk's `created_at`, Unix ms; `None` on a tombstone, or if Clerk never said.
+    pub created_at: Option<i64>,
+}
+
+/// What became of one observation of a committed batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Applied {
+    /// What the rule said when its turn came.
+    pub verdict: Verdict,
+    /// What stands for this user after the whole batch.
+    pub standing: Option<Version>,
+    /// The change that the batch made to this user's row, told to the observation that made it.
+    pub change: Option<Change>,
+    /// Read this user again, see [`crate::rule::Decision::settle_from`].
+    pub settle_from: Option<i64>,
+}
+
+/// One entry of the change feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedEntry {
+    /// Its number: 1, 2, 3 ... without a gap, in the order of commits.
+    pub number: i64,
+    /// Whose row changed.
+    pub user: UserId,
+    /// What happened to it.
+    pub change: Change,
+    /// By which way.
+    pub flow: String,
+    /// The message that brought it, if one did.
+    pub message_id: Option<String>,
+    /// Clerk's `updated_at` of the version that stands now, Unix ms; `None` when deleted.
+    pub updated_at: Option<i64>,
+    /// When it looked so by Clerk's clock, Unix ms.
+    pub as_of: i64,
+    /// When it was written by the database's clock, Unix ms.
+    pub written_at: i64,
+}
+
+/// The feed from one place on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedPage {
+    /// Changes when the numbers begin anew, so that a cursor kept elsewhere is noticed to be void.
+    pub epoch: String,
+    /// The newest number given so far.
+    pub last_number: i64,
+    /// Entries in order.
+    pub entries: Vec<FeedEntry>,
+}
+
+/// Which Clerk instance a database mirrors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// The instance's id, `ins_...`.
+    pub instance_id: String,
+    /// Identifies the last secret key that was seen to belong to it; not the key.
+    pub key_fingerprint: String,
+}
+
+/// Counts for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Users seen in Clerk.
+    pub present: i64,
+    /// Rows made from session claims.
+    pub provisional: i64,
+    /// Tombstones.
+    pub gone: i64,
+    /// Dead letters.
+    pub dead_letters: i64,
+    /// The newest number of the feed.
+    pub last_change: i64,
+    /// When an event was last accepted, Unix ms by our clock; to a few seconds.
+    pub last_event_at: Option<i64>,
+}
+
+/// How far a database's schema is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SchemaState {
+    /// The version found; 0 where our tables are not there.
+    pub found: i32,
+    /// The version this program works with.
+    pub known: i32,
+    /// Whether the users table is there with all mapped columns.
+    pub users_table_ready: bool,
+}
+
+impl SchemaState {
+    /// Whether rows can be written.
+    pub fn is_ready(self) -> bool {
+        self.found == self.known && self.users_table_ready
+    }
+}
+
+/// A database that holds the ledger, the users table and the feed.
+///
+/// Every method that fails leaves nothing half-done. None waits longer than about 15 s.
+#[async_trait]
+pub trait Store: Send + Sync + fmt::Debug + 'static {
+    /// The database's name for people: `PostgreSQL`, `MySQL`, `SQLite`, `memory`.
+    fn name(&self) -> &'static str;
+
+    /// The mapping whose columns it writes.
+    fn mapping(&self) -> &Arc<Mapping>;
+
+    /// How many commits may usefully run at once.
+    fn concurrent_commits(&self) -> usize;
+
+    /// Writes a batch in one transaction: ledger, rows and feed. The answers stand in the batch's order.
+    ///
+    /// A user may appear several times. Deadlocks and serialization failures are retried inside.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Rejected`] where the database refuses a row for what it holds; then nothing of the batch
+    /// is written, and the caller splits it. Any other kind concerns the whole batch.
+    async fn commit(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError>;
+
+    /// The ledger's entry of a user.
+    async fn entry(&self, user: &UserId) -> Result<Option<Entry>, StoreError>;
+
+    /// The user's row, in the mapping's order of columns.
+    async fn row(&self, user: &UserId) -> Result<Option<Row>, StoreError>;
+
+    /// Users and their rows, by id, from the first id greater than `after` on; at most `limit`.
+    async fn rows(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Row>, StoreError>;
+
+    /// Entries of the feed with a number greater than `after`, at most `limit`.
+    async fn changes(&self, after: i64, limit: u32) -> Result<FeedPage, StoreError>;
+
+    /// Keeps an event that cannot be applied; a second one with the same message id replaces the first.
+    /// Returns its number.
+    async fn bury(&self, letter: &NewDeadLetter) -> Result<i64, StoreError>;
+
+    /// Dead letters with a number greater than `after`, oldest first, at most `limit`.
+    async fn dead_letters(&self, after: i64, limit: u32) -> Result<Vec<DeadLetter>, StoreError>;
+
+    /// One dead letter.
+    async fn dead_letter(&self, number: i64) -> Result<Option<DeadLetter>, StoreError>;
+
+    /// Forgets a dead letter. False if there was none.
+    async fn drop_dead_letter(&self, number: i64) -> Result<bool, StoreError>;
+
+    /// The Clerk instance that this database mirrors, once that is known.
+    async fn binding(&self) -> Result<Option<Binding>, StoreError>;
+
+    /// Binds the database, unless it is bound to another instance. Returns the binding that holds afterwards.
+    async fn bind(&self, binding: &Binding) -> Result<Binding, StoreError>;
+
+    /// Notes that an event was accepted at `now_ms` (Unix ms, our clock).
+    async fn note_event(&self, now_ms: i64) -> Result<(), StoreError>;
+
+    /// Deletes tombstones whose deletion happened before `as_of` (Unix ms), a few thousand at a time.
+    /// Returns how many.
+    async fn purge_tombstones(&self, as_of: i64) -> Result<u64, StoreError>;
+
+    /// Counts for people. Exact, and so not free on large tables.
+    async fn summary(&self) -> Result<Summary, StoreError>;
+
+    /// Whether the database answers and how far its schema is.
+    async fn schema(&self) -> Result<SchemaState, StoreError>;
+
+    /// Brings the schema to the version this program works with, and makes the users table. Returns one line for
+    /// each thing done.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Schema`] where the schema is newer than this program, or the users table is someone else's.
+    async fn migrate(&self) -> Result<Vec<String>, StoreError>;
+
+    /// What [`Store::migrate`] would run on an empty database, as SQL to run by other means.
+    fn migration_sql(&self) -> String;
+
+    /// Ends every connection.
+    async fn close(&self);
+}
+
+impl Change {
+    /// The name in the feed and in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// Reads a name from the feed.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Created, Self::Updated, Self::Deleted].into_iter().find(|change| change.name() == name)
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Where an entry of the feed came from, as the stores write it.
+pub(crate) fn provenance(observation: &Observation) -> (Flow, Option<&str>) {
+    (observation.flow, observation.message_id.as_deref())
+}

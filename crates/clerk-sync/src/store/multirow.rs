@@ -1,0 +1,55 @@
+//! Statements over many rows for databases without array parameters.
+
+/// A few fixed sizes, so that the statements stay prepared whatever the size of a batch.
+const SIZES: [usize; 4] = [64, 16, 4, 1];
+
+/// Splits `items` into runs of the fixed sizes, largest first.
+pub(super) fn runs<T>(items: &[T]) -> Runs<'_, T> {
+    Runs { rest: items }
+}
+
+pub(super) struct Runs<'a, T> {
+    rest: &'a [T],
+}
+
+impl<'a, T> Iterator for Runs<'a, T> {
+    type Item = &'a [T];
+
+    fn next(&mut self) -> Option<&'a [T]> {
+        let size = SIZES.into_iter().find(|size| *size <= self.rest.len())?;
+        let (run, rest) = self.rest.split_at(size);
+        self.rest = rest;
+        Some(run)
+    }
+}
+
+/// `(?, ?), (?, ?)`: `rows` times `columns` placeholders.
+pub(super) fn tuples(columns: usize, rows: usize) -> String {
+    let tuple = format!("({})", vec!["?"; columns].join(", "));
+    vec![tuple.as_str(); rows].join(", ")
+}
+
+/// `?, ?, ?`
+pub(super) fn placeholders(count: usize) -> String {
+    vec!["?"; count].join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_cover_everything_in_order() {
+        let items: Vec<usize> = (0..151).collect();
+        let sizes: Vec<usize> = runs(&items).map(<[usize]>::len).collect();
+        assert_eq!(sizes, [64, 64, 16, 4, 1, 1, 1]);
+        assert_eq!(runs(&items).flatten().copied().collect::<Vec<_>>(), items);
+        assert_eq!(runs::<usize>(&[]).count(), 0);
+    }
+
+    #[test]
+    fn placeholders_are_grouped_by_row() {
+        assert_eq!(tuples(2, 3), "(?, ?), (?, ?), (?, ?)");
+        assert_eq!(placeholders(3), "?, ?, ?");
+    }
+}

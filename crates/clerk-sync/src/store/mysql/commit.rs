@@ -1,0 +1,243 @@
+//! The one door, on MySQL and MariaDB.
+//!
+//! Rows of the users table are inserted or updated, never by `on duplicate key update`: any other unique key would
+//! trigger that too and change another user's row.
+
+use super::{
+    MyQuery, MySqlStore, Tx,
+    errors::{duplicate_key, storing},
+};
+use crate::{
+    mapping::{Mapping, Row, Value, quoted},
+    observation::Observation,
+    store::{
+        Applied, Entry, StoreError, StoreErrorKind,
+        multirow::{placeholders, runs, tuples},
+        plan::{self, Plan, PlannedChange, PlannedRow},
+        provenance,
+        stored::{digest_bytes, moment, read_entry, state_code},
+    },
+    user_id::UserId,
+};
+use std::collections::HashMap;
+use time::PrimitiveDateTime;
+
+const ATTEMPTS: usize = 8;
+const COMMITTING: &str = "writing users";
+const PRIMARY: &str = "PRIMARY";
+
+/// Statements that depend on the mapping.
+#[derive(Debug)]
+pub(super) struct RowSql {
+    /// Up to `values`.
+    insert: String,
+    update: String,
+    /// Up to the list of ids.
+    delete: String,
+}
+
+impl RowSql {
+    pub(super) fn new(mapping: &Mapping) -> Self {
+        let table = mapping.table().quoted('`');
+        let key = quoted(&mapping.key().name, '`');
+        let names: Vec<String> = mapping.columns().iter().map(|column| quoted(&column.name, '`')).collect();
+        let set: Vec<String> = names.iter().map(|name| format!("{name} = ?")).collect();
+        Self {
+            insert: format!("insert into {table} ({}) values ", names.join(", ")),
+            update: format!("update {table} set {} where {key} = ?", set.join(", ")),
+            delete: format!("delete from {table} where {key} in "),
+        }
+    }
+}
+
+const ENTRY_COLUMNS: &str =
+    "user_id, state, updated_at, as_of, digest, fingerprint, created_at, lifted_as_of";
+
+impl MySqlStore {
+    pub(super) async fn commit_batch(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
+        let mut attempt = 1;
+        loop {
+            match self.try_commit(batch).await {
+                Err(error) if *error.kind() == StoreErrorKind::Contended && attempt < ATTEMPTS => {
+                    attempt += 1
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_commit(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
+        let mut tx = self.begin(COMMITTING).await?;
+        let before = self.lock_entries(&mut tx, &plan::users(batch)).await?;
+        let plan = plan::plan(batch, &before);
+        if plan.writes_nothing() {
+            tx.rollback().await.map_err(storing(COMMITTING))?;
+            return Ok(plan.applied);
+        }
+        self.write(&mut tx, &plan).await?;
+        tx.commit().await.map_err(storing(COMMITTING))?;
+        Ok(plan.applied)
+    }
+
+    async fn lock_entries(
+        &self,
+        tx: &mut Tx,
+        users: &[&UserId],
+    ) -> Result<HashMap<UserId, Entry>, StoreError> {
+        let mut entries = HashMap::with_capacity(users.len());
+        for run in runs(users) {
+            let sql = format!(
+                "select {ENTRY_COLUMNS} from clerk_sync_users where user_id in ({}) order by user_id for update",
+                placeholders(run.len())
+            );
+            let query = run.iter().fold(self.built_query(sql), |query, user| query.bind(user.as_str()));
+            let rows = query.fetch_all(&mut **tx).await.map_err(storing(COMMITTING))?;
+            for row in &rows {
+                let (user, entry) = read_entry(row)?;
+                entries.insert(user, entry);
+            }
+        }
+        Ok(entries)
+    }
+
+    async fn write(&self, tx: &mut Tx, plan: &Plan<'_>) -> Result<(), StoreError> {
+        for run in runs(&plan.new_entries) {
+            let sql =
+                format!("insert into clerk_sync_users ({ENTRY_COLUMNS}) values {}", tuples(8, run.len()));
+            let query = run.iter().fold(self.built_query(sql), bind_entry);
+            query.execute(&mut **tx).await.map_err(|error| match duplicate_key(&error) {
+                // Another writer saw one of these users first. Begin again and see what it wrote.
+                Some(_) => {
+                    StoreError::new(StoreErrorKind::Contended, COMMITTING, "a first sight was overtaken")
+                }
+                None => storing(COMMITTING)(error),
+            })?;
+        }
+        for run in runs(&plan.changed_entries) {
+            // The ledger has no unique key but its own, and every one of these rows is locked.
+            let sql = format!(
+                "insert into clerk_sync_users ({ENTRY_COLUMNS}) values {} on duplicate key update \
+                 state = values(state), updated_at = values(updated_at), as_of = values(as_of), \
+                 digest = values(digest), fingerprint = values(fingerprint), created_at = values(created_at), \
+                 lifted_as_of = values(lifted_as_of)",
+                tuples(8, run.len())
+            );
+            let query = run.iter().fold(self.built_query(sql), bind_entry);
+            query.execute(&mut **tx).await.map_err(storing(COMMITTING))?;
+        }
+        let (existing, new): (Vec<&PlannedRow<'_>>, Vec<_>) =
+            plan.rows.iter().partition(|planned| planned.existed);
+        for run in runs(&new) {
+            self.insert_rows(tx, run).await?;
+        }
+        for planned in existing {
+            self.upsert_row(tx, planned).await?;
+        }
+        for run in runs(&plan.deleted) {
+            let sql = format!("{}({})", self.sql.delete, placeholders(run.len()));
+            let query = run.iter().fold(self.built_query(sql), |query, user| query.bind(user.as_str()));
+            query.execute(&mut **tx).await.map_err(storing(COMMITTING))?;
+        }
+        self.heal(tx, &plan.healed).await?;
+        self.append_changes(tx, &plan.changes).await
+    }
+
+    async fn insert_rows(&self, tx: &mut Tx, run: &[&PlannedRow<'_>]) -> Result<(), StoreError> {
+        let columns = self.mapping.columns().len();
+        let sql = format!("{}{}", self.sql.insert, tuples(columns, run.len()));
+        let query = run.iter().fold(self.built_query(sql), |query, planned| bind_row(query, planned.row));
+        match query.execute(&mut **tx).await {
+            // A row of this user stands there from before. Only the statement is undone, not the transaction.
+            Err(error) if duplicate_key(&error).as_deref() == Some(PRIMARY) => {
+                for planned in run {
+                    self.upsert_row(tx, planned).await?;
+                }
+                Ok(())
+            }
+            result => result.map(|_| ()).map_err(storing(COMMITTING)),
+        }
+    }
+
+    async fn upsert_row(&self, tx: &mut Tx, planned: &PlannedRow<'_>) -> Result<(), StoreError> {
+        let query =
+            bind_row(self.built_query(self.sql.update.clone()), planned.row).bind(planned.user.as_str());
+        let done = query.execute(&mut **tx).await.map_err(storing(COMMITTING))?;
+        // Connections count rows found, not rows changed: 0 means that the row is missing.
+        if done.rows_affected() > 0 {
+            return Ok(());
+        }
+        let sql = format!("{}{}", self.sql.insert, tuples(self.mapping.columns().len(), 1));
+        let query = bind_row(self.built_query(sql), planned.row);
+        query.execute(&mut **tx).await.map(|_| ()).map_err(storing(COMMITTING))
+    }
+
+    async fn heal(&self, tx: &mut Tx, users: &[&UserId]) -> Result<(), StoreError> {
+        for run in runs(users) {
+            let sql =
+                format!("delete from clerk_sync_dead_letters where user_id in ({})", placeholders(run.len()));
+            let query = run.iter().fold(self.built_query(sql), |query, user| query.bind(user.as_str()));
+            query.execute(&mut **tx).await.map_err(storing(COMMITTING))?;
+        }
+        Ok(())
+    }
+
+    /// The lock on meta's row is held from here to the end of the commit.
+    async fn append_changes(&self, tx: &mut Tx, changes: &[PlannedChange<'_>]) -> Result<(), StoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let count = changes.len() as i64;
+        let query = self
+            .query("update clerk_sync_meta set last_change = last_insert_id(last_change + ?) where id = 1");
+        let done = query.bind(count).execute(&mut **tx).await.map_err(storing(COMMITTING))?;
+        let mut number = i64::try_from(done.last_insert_id()).unwrap_or_default() - count;
+        for run in runs(changes) {
+            let tuple = "(?, ?, ?, ?, ?, ?, ?, cast(unix_timestamp(now(3)) * 1000 as signed))";
+            let sql = format!(
+                "insert into clerk_sync_changes \
+                 (number, user_id, `change`, flow, message_id, updated_at, as_of, written_at) values {}",
+                vec![tuple; run.len()].join(", ")
+            );
+            let query = run.iter().fold(self.built_query(sql), |query, change| {
+                number += 1;
+                let (flow, message_id) = provenance(change.by);
+                let version = &change.standing.version;
+                query
+                    .bind(number)
+                    .bind(change.by.user.as_str())
+                    .bind(change.change.name())
+                    .bind(flow.name())
+                    .bind(message_id)
+                    .bind(change.by.row.is_some().then_some(version.updated_at))
+                    .bind(version.as_of)
+            });
+            query.execute(&mut **tx).await.map_err(storing(COMMITTING))?;
+        }
+        Ok(())
+    }
+}
+
+fn bind_entry<'q>(query: MyQuery<'q>, (user, entry): &(&'q UserId, Entry)) -> MyQuery<'q> {
+    let standing = &entry.standing;
+    query
+        .bind(user.as_str())
+        .bind(state_code(standing.version.state))
+        .bind(standing.version.updated_at)
+        .bind(standing.version.as_of)
+        .bind(digest_bytes(&standing.version).to_vec())
+        .bind(standing.fingerprint.0)
+        .bind(entry.created_at)
+        .bind(standing.lifted_as_of)
+}
+
+fn bind_row<'q>(query: MyQuery<'q>, row: &'q Row) -> MyQuery<'q> {
+    row.iter().fold(query, |query, value| match value {
+        Value::Null => query.bind(None::<&str>),
+        Value::Text(text) | Value::Json(text) => query.bind(text.as_str()),
+        Value::Integer(number) => query.bind(number),
+        Value::Boolean(truth) => query.bind(truth),
+        Value::Timestamp(ms) => {
+            query.bind(moment(*ms).map(|moment| PrimitiveDateTime::new(moment.date(), moment.time())))
+        }
+    })
+}

@@ -1,0 +1,66 @@
+//! What MySQL's and MariaDB's error numbers mean to us. No value of a row gets into a message.
+
+use crate::store::{StoreError, StoreErrorKind, driver_failure};
+use sqlx::mysql::MySqlDatabaseError;
+
+/// Turns a driver's error into ours, for `map_err`.
+pub(super) fn storing(doing: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
+    move |error| {
+        let number =
+            error.as_database_error().and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>());
+        let (kind, detail) = number.map_or_else(|| driver_failure(&error), by_number);
+        StoreError::new(kind, doing, detail)
+    }
+}
+
+/// The name of the key that a duplicate violates: `PRIMARY`, or an index.
+pub(super) fn duplicate_key(error: &sqlx::Error) -> Option<String> {
+    let error = error.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>()?;
+    (error.number() == 1062).then(|| key_name(error.message())).flatten()
+}
+
+fn by_number(error: &MySqlDatabaseError) -> (StoreErrorKind, String) {
+    let number = error.number();
+    let plain = format!("error {number}");
+    match number {
+        // Deadlock; lock wait timeout; record changed since it was read.
+        1213 | 1205 | 1020 => (StoreErrorKind::Contended, plain),
+        // Duplicate, null, foreign keys, checks, cut or wrong values: their messages quote values.
+        1062 | 1586 => (StoreErrorKind::Rejected { constraint: key_name(error.message()) }, plain),
+        1048 | 1138 | 1216 | 1217 | 1264 | 1265 | 1292 | 1364 | 1366 | 1406 | 1416 | 1442 | 1451 | 1452
+        | 1557 | 1644 | 1690 | 3140 | 3141 | 3156 | 3819 | 3903 | 4025 => {
+            (StoreErrorKind::Rejected { constraint: None }, plain)
+        }
+        // Missing tables, columns and privileges; syntax.
+        1044 | 1054 | 1064 | 1103 | 1136 | 1142 | 1143 | 1146 | 1227 | 1305 | 1370 => {
+            (StoreErrorKind::Schema, format!("{} (error {number})", error.message()))
+        }
+        // Sign-in, unknown database, too many connections, shutdown, read-only.
+        1040 | 1045 | 1049 | 1053 | 1129 | 1130 | 1203 | 1226 | 1290 | 1792 | 1836 => {
+            (StoreErrorKind::Unavailable, format!("{} (error {number})", error.message()))
+        }
+        _ => (StoreErrorKind::Unavailable, plain),
+    }
+}
+
+/// `Duplicate entry '…' for key 'users.email'`: the last quoted word, without the table.
+fn key_name(message: &str) -> Option<String> {
+    let quoted = message.trim_end().strip_suffix('\'')?;
+    let name = quoted.rsplit('\'').next()?;
+    Some(name.rsplit('.').next().unwrap_or(name).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_named_and_the_value_is_not() {
+        assert_eq!(
+            key_name("Duplicate entry 'ada@x.example' for key 'users.email'").as_deref(),
+            Some("email")
+        );
+        assert_eq!(key_name("Duplicate entry 'it's' for key 'PRIMARY'").as_deref(), Some("PRIMARY"));
+        assert_eq!(key_name("no quotes"), None);
+    }
+}

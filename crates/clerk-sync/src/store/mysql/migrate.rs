@@ -1,0 +1,181 @@
+//! The schema on MySQL and MariaDB. Their DDL commits by itself, so every statement can run again.
+
+use super::{MySqlStore, errors::storing};
+use crate::{
+    mapping::{Column, Kind, Mapping, Source, quoted},
+    store::{
+        SchemaState, StoreError, StoreErrorKind,
+        schema::{Migration, UsersTable, judge_users_table, statements, too_new},
+    },
+};
+use sqlx::{AssertSqlSafe, MySqlConnection, Row as _, pool::PoolConnection};
+
+const MIGRATIONS: [Migration; 1] = [Migration {
+    version: 1,
+    name: "the mirror",
+    sql: include_str!("../../../migrations/mysql/0001_mirror.sql"),
+}];
+
+const KNOWN: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
+
+const DOING: &str = "migrating the schema";
+
+impl MySqlStore {
+    pub(super) async fn run_migrations(&self) -> Result<Vec<String>, StoreError> {
+        let mut connection = self.pool.acquire().await.map_err(storing(DOING))?;
+        let lock = "select cast(coalesce(get_lock(concat('clerk_sync.', coalesce(database(), '')), 30), 0) as signed)";
+        let row = sqlx::query(lock).fetch_one(&mut *connection).await.map_err(storing(DOING))?;
+        if row.try_get::<i64, _>(0).map_err(storing(DOING))? != 1 {
+            let detail = "another clerk-sync has been migrating for 30 s";
+            return Err(StoreError::new(StoreErrorKind::Unavailable, DOING, detail));
+        }
+        let result = self.migrate_locked(&mut connection).await;
+        let unlock = "select release_lock(concat('clerk_sync.', coalesce(database(), '')))";
+        if sqlx::query(unlock).execute(&mut *connection).await.is_err() {
+            // The lock goes with its session.
+            drop(PoolConnection::detach(connection));
+        }
+        result
+    }
+
+    async fn migrate_locked(&self, connection: &mut MySqlConnection) -> Result<Vec<String>, StoreError> {
+        let mut done = Vec::new();
+        let (found, ours) = version(connection).await?;
+        if found > KNOWN {
+            return Err(too_new(found, KNOWN));
+        }
+        for migration in MIGRATIONS.iter().filter(|migration| migration.version > found) {
+            for statement in statements(migration.sql) {
+                execute(connection, statement).await?;
+            }
+            execute(
+                connection,
+                &format!("update clerk_sync_meta set schema_version = {}", migration.version),
+            )
+            .await?;
+            done.push(format!("schema {}: {}", migration.version, migration.name));
+        }
+        let columns = self.users_columns(connection).await?;
+        match judge_users_table(&self.mapping, columns.as_deref(), ours.as_deref())? {
+            UsersTable::Ready => {}
+            UsersTable::Missing => {
+                // First the claim, then the table: a crash between them leaves a table to be made, not one to refuse.
+                execute(connection, &record_table(&self.mapping)).await?;
+                execute(connection, &create_table(&self.mapping)).await?;
+                done.push(format!("created table {}", self.mapping.table()));
+            }
+            UsersTable::Lacks(columns) => {
+                for column in columns.iter().filter_map(|position| self.mapping.columns().get(*position)) {
+                    let table = self.mapping.table().quoted('`');
+                    execute(
+                        connection,
+                        &format!("alter table {table} add column {}", definition(column, "")),
+                    )
+                    .await?;
+                    done.push(format!("added column {} to {}", column.name, self.mapping.table()));
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    pub(super) async fn read_schema(&self) -> Result<SchemaState, StoreError> {
+        let mut connection = self.pool.acquire().await.map_err(storing("checking the schema"))?;
+        let (found, ours) = version(&mut connection).await?;
+        let columns = self.users_columns(&mut connection).await?;
+        let users_table = judge_users_table(&self.mapping, columns.as_deref(), ours.as_deref())?;
+        Ok(SchemaState { found, known: KNOWN, users_table_ready: users_table == UsersTable::Ready })
+    }
+
+    /// The users table's columns; `None` without such a table.
+    async fn users_columns(
+        &self,
+        connection: &mut MySqlConnection,
+    ) -> Result<Option<Vec<String>>, StoreError> {
+        let table = self.mapping.table();
+        let sql = "select cast(column_name as char) from information_schema.columns \
+             where table_schema = coalesce(?, database()) and table_name = ? order by ordinal_position";
+        let query = sqlx::query(sql).bind(table.schema.as_deref()).bind(&table.name).persistent(false);
+        let rows = query.fetch_all(connection).await.map_err(storing(DOING))?;
+        let names: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get(0)).collect();
+        Ok(Some(names.map_err(storing(DOING))?).filter(|names| !names.is_empty()))
+    }
+}
+
+/// The version found and the users table we made, if any.
+async fn version(connection: &mut MySqlConnection) -> Result<(i32, Option<String>), StoreError> {
+    let there = "select count(*) from information_schema.tables \
+         where table_schema = database() and table_name = 'clerk_sync_meta'";
+    let row =
+        sqlx::query(there).persistent(false).fetch_one(&mut *connection).await.map_err(storing(DOING))?;
+    if row.try_get::<i64, _>(0).map_err(storing(DOING))? == 0 {
+        return Ok((0, None));
+    }
+    let query =
+        sqlx::query("select schema_version, users_table from clerk_sync_meta where id = 1").persistent(false);
+    match query.fetch_optional(connection).await.map_err(storing(DOING))? {
+        Some(row) => Ok((row.try_get(0).map_err(storing(DOING))?, row.try_get(1).map_err(storing(DOING))?)),
+        // A first migration that was cut short.
+        None => Ok((0, None)),
+    }
+}
+
+async fn execute(connection: &mut MySqlConnection, sql: &str) -> Result<(), StoreError> {
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await.map(|_| ()).map_err(storing(DOING))
+}
+
+fn definition(column: &Column, key: &str) -> String {
+    let kind = match (column.kind, &column.source) {
+        (Kind::Text, source) => text_type(source),
+        (Kind::Integer, _) => "bigint",
+        (Kind::Boolean, _) => "boolean",
+        (Kind::Timestamp, _) => "datetime(3)",
+        (Kind::Json, _) => "json",
+    };
+    let collation = match column.kind {
+        Kind::Text => " character set utf8mb4 collate utf8mb4_bin",
+        _ => "",
+    };
+    format!("{} {kind}{collation}{key}", quoted(&column.name, '`'))
+}
+
+/// Short enough to index what people look users up by; room enough for the rest.
+fn text_type(source: &Source) -> &'static str {
+    match source {
+        source if source.is_id() => "varchar(255)",
+        Source::PrimaryEmailAddress | Source::PrimaryPhoneNumber | Source::PrimaryWeb3Wallet => {
+            "varchar(512)"
+        }
+        Source::Path(path) if path.len() == 1 && matches!(path[0].as_str(), "username" | "external_id") => {
+            "varchar(512)"
+        }
+        _ => "mediumtext",
+    }
+}
+
+fn create_table(mapping: &Mapping) -> String {
+    let columns = mapping.columns().iter().enumerate();
+    let columns = columns
+        .map(|(i, column)| definition(column, if i == mapping.key_position() { " primary key" } else { "" }));
+    format!(
+        "create table {} (\n    {}\n) engine = InnoDB default character set utf8mb4 collate utf8mb4_bin",
+        mapping.table().quoted('`'),
+        columns.collect::<Vec<_>>().join(",\n    ")
+    )
+}
+
+fn record_table(mapping: &Mapping) -> String {
+    let name = mapping.table().to_string().replace('\\', "\\\\");
+    format!("update clerk_sync_meta set users_table = {}", quoted(&name, '\''))
+}
+
+/// Everything for an empty database.
+pub(super) fn script(mapping: &Mapping) -> String {
+    let mut script = String::new();
+    for migration in &MIGRATIONS {
+        script.push_str(migration.sql);
+        script.push_str(&format!("\nupdate clerk_sync_meta set schema_version = {};\n\n", migration.version));
+    }
+    script.push_str(&format!("{};\n\n{};\n", record_table(mapping), create_table(mapping)));
+    script
+}

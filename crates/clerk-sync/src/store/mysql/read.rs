@@ -1,0 +1,68 @@
+//! Reading entries, rows and the feed.
+
+use super::{MySqlStore, errors::storing};
+use crate::{
+    mapping::{Kind, Mapping, Row, quoted},
+    store::{
+        Entry, FeedPage, StoreError,
+        stored::{read_change, read_entry, read_row},
+    },
+    user_id::UserId,
+};
+use sqlx::Row as _;
+
+impl MySqlStore {
+    pub(super) async fn read_entry(&self, user: &UserId) -> Result<Option<Entry>, StoreError> {
+        let sql = "select user_id, state, updated_at, as_of, digest, fingerprint, created_at, lifted_as_of \
+             from clerk_sync_users where user_id = ?";
+        let query = self.query(sql).bind(user.as_str());
+        let row = query.fetch_optional(&self.pool).await.map_err(storing("reading the ledger"))?;
+        row.map(|row| Ok(read_entry(&row)?.1)).transpose()
+    }
+
+    pub(super) async fn read_row(&self, user: &UserId) -> Result<Option<Row>, StoreError> {
+        let sql = format!("{} where {} = ?", select(&self.mapping), quoted(&self.mapping.key().name, '`'));
+        Ok(self.select_rows(sql, user.as_str()).await?.pop())
+    }
+
+    pub(super) async fn read_rows(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Row>, StoreError> {
+        let key = quoted(&self.mapping.key().name, '`');
+        let sql = format!("{} where {key} > ? order by {key} limit {limit}", select(&self.mapping));
+        self.select_rows(sql, after.map_or("", UserId::as_str)).await
+    }
+
+    async fn select_rows(&self, sql: String, bound: &str) -> Result<Vec<Row>, StoreError> {
+        let query = self.built_query(sql).bind(bound);
+        let rows = query.fetch_all(&self.pool).await.map_err(storing("reading rows"))?;
+        rows.iter().map(|row| read_row(&self.mapping, row)).collect()
+    }
+
+    pub(super) async fn read_changes(&self, after: i64, limit: u32) -> Result<FeedPage, StoreError> {
+        const DOING: &str = "reading the feed";
+        let sql = "select number, user_id, `change`, flow, message_id, updated_at, as_of, written_at \
+             from clerk_sync_changes where number > ? order by number limit ?";
+        let query = self.query(sql).bind(after).bind(i64::from(limit));
+        let rows = query.fetch_all(&self.pool).await.map_err(storing(DOING))?;
+        let head = self.query("select epoch, last_change from clerk_sync_meta where id = 1");
+        let head = head.fetch_one(&self.pool).await.map_err(storing(DOING))?;
+        Ok(FeedPage {
+            epoch: head.try_get(0).map_err(storing(DOING))?,
+            last_number: head.try_get(1).map_err(storing(DOING))?,
+            entries: rows.iter().map(read_change).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Selects the mapped columns so that each reads back as text or a 64-bit integer.
+fn select(mapping: &Mapping) -> String {
+    let columns = mapping.columns().iter().map(|column| {
+        let name = quoted(&column.name, '`');
+        match column.kind {
+            Kind::Text => name,
+            Kind::Integer | Kind::Boolean => format!("cast({name} as signed)"),
+            Kind::Timestamp => format!("timestampdiff(microsecond, '1970-01-01', {name}) div 1000"),
+            Kind::Json => format!("cast({name} as char)"),
+        }
+    });
+    format!("select {} from {}", columns.collect::<Vec<_>>().join(", "), mapping.table().quoted('`'))
+}

@@ -1,0 +1,138 @@
+//! From a batch and what stands to what must be written. Pure, and the same for every store.
+
+use super::{Applied, Entry};
+use crate::{
+    mapping::Row,
+    observation::Observation,
+    rule::{Change, Standing, State, Verdict, decide, effect},
+    user_id::UserId,
+};
+use std::collections::{BTreeMap, HashMap};
+
+/// Everything that one transaction writes. Each list is in id order.
+#[derive(Debug, Default)]
+pub(super) struct Plan<'a> {
+    /// Ledger entries of users that had none.
+    pub(super) new_entries: Vec<(&'a UserId, Entry)>,
+    /// Ledger entries that change.
+    pub(super) changed_entries: Vec<(&'a UserId, Entry)>,
+    /// Rows to write.
+    pub(super) rows: Vec<PlannedRow<'a>>,
+    /// Rows to delete.
+    pub(super) deleted: Vec<&'a UserId>,
+    /// The feed's new entries.
+    pub(super) changes: Vec<PlannedChange<'a>>,
+    /// Users whose dead letters have become void.
+    pub(super) healed: Vec<&'a UserId>,
+    /// An answer for each observation, in the batch's order.
+    pub(super) applied: Vec<Applied>,
+}
+
+/// A row to write.
+#[derive(Debug)]
+pub(super) struct PlannedRow<'a> {
+    pub(super) user: &'a UserId,
+    pub(super) row: &'a Row,
+    /// Whether the ledger says that the table holds it already.
+    pub(super) existed: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct PlannedChange<'a> {
+    pub(super) change: Change,
+    pub(super) standing: Standing,
+    /// The observation that made it.
+    pub(super) by: &'a Observation,
+}
+
+impl Plan<'_> {
+    pub(super) fn writes_nothing(&self) -> bool {
+        self.new_entries.is_empty() && self.changed_entries.is_empty()
+    }
+}
+
+/// The distinct users of a batch, in id order: the order in which every store locks them.
+pub(super) fn users(batch: &[Observation]) -> Vec<&UserId> {
+    let mut users: Vec<&UserId> = batch.iter().map(|observation| &observation.user).collect();
+    users.sort_unstable();
+    users.dedup();
+    users
+}
+
+/// Decides a batch. `before`: the ledger's entries of its users.
+pub(super) fn plan<'a>(batch: &'a [Observation], before: &HashMap<UserId, Entry>) -> Plan<'a> {
+    let mut by_user: BTreeMap<&'a UserId, Vec<usize>> = BTreeMap::new();
+    for (position, observation) in batch.iter().enumerate() {
+        by_user.entry(&observation.user).or_default().push(position);
+    }
+    let nothing = Applied { verdict: Verdict::Duplicate, standing: None, change: None, settle_from: None };
+    let mut plan = Plan { applied: vec![nothing; batch.len()], ..Plan::default() };
+    for (user, positions) in by_user {
+        plan_user(&mut plan, batch, user, &positions, before.get(user));
+    }
+    plan
+}
+
+/// Folds one user's observations and adds what must be written for it.
+fn plan_user<'a>(
+    plan: &mut Plan<'a>,
+    batch: &'a [Observation],
+    user: &'a UserId,
+    positions: &[usize],
+    before: Option<&Entry>,
+) {
+    let standing_before = before.map(|entry| entry.standing);
+    let mut standing = standing_before;
+    let mut maker: Option<usize> = None;
+    for &position in positions {
+        let Some(observation) = batch.get(position) else { continue };
+        let decision = decide(standing, &observation.claim);
+        standing = decision.standing;
+        if standing
+            .is_some_and(|s| s.version == observation.claim.version && decision.verdict != Verdict::Duplicate)
+        {
+            maker = Some(position);
+        }
+        if let Some(applied) = plan.applied.get_mut(position) {
+            applied.verdict = decision.verdict;
+            applied.settle_from = decision.settle_from;
+        }
+    }
+    for &position in positions {
+        if let Some(applied) = plan.applied.get_mut(position) {
+            applied.standing = standing.map(|s| s.version);
+        }
+    }
+    let Some(after) = standing else { return };
+    let by = maker.and_then(|position| batch.get(position));
+    let effect = effect(standing_before.as_ref(), &after);
+    let known = before.and_then(|entry| entry.created_at);
+    let created_at = match after.version.state {
+        State::Gone => None,
+        _ => by.and_then(|by| by.created_at).or(known),
+    };
+    let entry = Entry { standing: after, created_at };
+    match before {
+        None => plan.new_entries.push((user, entry)),
+        Some(before) if effect.ledger || *before != entry => plan.changed_entries.push((user, entry)),
+        Some(_) => {}
+    }
+    let Some(by) = by.filter(|_| effect.row) else { return };
+    plan.healed.push(user);
+    match &by.row {
+        Some(row) => {
+            let existed = standing_before.is_some_and(|before| before.version.state != State::Gone);
+            plan.rows.push(PlannedRow { user, row, existed });
+        }
+        None => plan.deleted.push(user),
+    }
+    if let Some(change) = effect.change {
+        plan.changes.push(PlannedChange { change, standing: after, by });
+        if let Some(applied) = maker.and_then(|position| plan.applied.get_mut(position)) {
+            applied.change = Some(change);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! PostgreSQL.
+//!
+//! Every call runs in one short transaction that brings its own limits and search path, so nothing depends on
+//! session state, and poolers in transaction mode are fine.
+
+mod commit;
+mod connect;
+mod dead_letters;
+mod errors;
+mod meta;
+mod migrate;
+mod read;
+
+use super::{
+    Applied, Binding, DeadLetter, Entry, FeedPage, NewDeadLetter, SchemaState, Store, StoreError, Summary,
+};
+use crate::{
+    database_url::ServerTarget,
+    mapping::{Mapping, Row},
+    observation::Observation,
+    user_id::UserId,
+};
+use async_trait::async_trait;
+use errors::storing;
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
+use std::sync::Arc;
+
+/// A transaction in progress.
+type Tx = Transaction<'static, Postgres>;
+
+/// See the module.
+#[derive(Debug)]
+pub struct PostgresStore {
+    pool: PgPool,
+    mapping: Arc<Mapping>,
+    begin: Arc<str>,
+    sql: commit::RowSql,
+    /// Whether statements may be prepared once and kept by name.
+    keeps_statements: bool,
+}
+
+impl PostgresStore {
+    /// A store on `target`. Connects when it is first used.
+    ///
+    /// # Errors
+    /// [`super::StoreErrorKind::Schema`] where a certificate file of the URL cannot be read.
+    pub fn new(target: &ServerTarget, mapping: Arc<Mapping>) -> Result<Self, StoreError> {
+        Ok(Self {
+            pool: connect::pool(target)?,
+            begin: connect::begin_sql(target).into(),
+            sql: commit::RowSql::new(&mapping),
+            keeps_statements: target.keeps_prepared_statements(),
+            mapping,
+        })
+    }
+
+    async fn begin(&self, doing: &'static str) -> Result<Tx, StoreError> {
+        self.pool.begin_with(AssertSqlSafe(Arc::clone(&self.begin))).await.map_err(storing(doing))
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn name(&self) -> &'static str {
+        "PostgreSQL"
+    }
+
+    fn mapping(&self) -> &Arc<Mapping> {
+        &self.mapping
+    }
+
+    fn concurrent_commits(&self) -> usize {
+        4
+    }
+
+    async fn commit(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
+        self.commit_batch(batch).await
+    }
+
+    async fn entry(&self, user: &UserId) -> Result<Option<Entry>, StoreError> {
+        self.read_entry(user).await
+    }
+
+    async fn row(&self, user: &UserId) -> Result<Option<Row>, StoreError> {
+        self.read_row(user).await
+    }
+
+    async fn rows(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Row>, StoreError> {
+        self.read_rows(after, limit).await
+    }
+
+    async fn changes(&self, after: i64, limit: u32) -> Result<FeedPage, StoreError> {
+        self.read_changes(after, limit).await
+    }
+
+    async fn bury(&self, letter: &NewDeadLetter) -> Result<i64, StoreError> {
+        self.insert_dead_letter(letter).await
+    }
+
+    async fn dead_letters(&self, after: i64, limit: u32) -> Result<Vec<DeadLetter>, StoreError> {
+        self.list_dead_letters(after, limit).await
+    }
+
+    async fn dead_letter(&self, number: i64) -> Result<Option<DeadLetter>, StoreError> {
+        Ok(self.list_dead_letters(number - 1, 1).await?.pop().filter(|letter| letter.number == number))
+    }
+
+    async fn drop_dead_letter(&self, number: i64) -> Result<bool, StoreError> {
+        self.delete_dead_letter(number).await
+    }
+
+    async fn binding(&self) -> Result<Option<Binding>, StoreError> {
+        self.read_binding().await
+    }
+
+    async fn bind(&self, binding: &Binding) -> Result<Binding, StoreError> {
+        self.write_binding(binding).await
+    }
+
+    async fn note_event(&self, now_ms: i64) -> Result<(), StoreError> {
+        self.write_event_time(now_ms).await
+    }
+
+    async fn purge_tombstones(&self, as_of: i64) -> Result<u64, StoreError> {
+        self.delete_tombstones(as_of).await
+    }
+
+    async fn summary(&self) -> Result<Summary, StoreError> {
+        self.read_summary().await
+    }
+
+    async fn schema(&self) -> Result<SchemaState, StoreError> {
+        self.read_schema().await
+    }
+
+    async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        self.run_migrations().await
+    }
+
+    fn migration_sql(&self) -> String {
+        migrate::script(&self.mapping)
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}

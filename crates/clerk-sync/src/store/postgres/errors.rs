@@ -1,0 +1,34 @@
+//! What PostgreSQL's error codes mean to us. No value of a row gets into a message.
+
+use crate::store::{StoreError, StoreErrorKind, driver_failure};
+use sqlx::error::DatabaseError;
+
+/// Turns a driver's error into ours, for `map_err`.
+pub(super) fn storing(doing: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
+    move |error| {
+        let (kind, detail) = error.as_database_error().map_or_else(|| driver_failure(&error), by_code);
+        StoreError::new(kind, doing, detail)
+    }
+}
+
+/// By SQLSTATE (PostgreSQL manual, appendix A).
+fn by_code(error: &dyn DatabaseError) -> (StoreErrorKind, String) {
+    let code = error.code().unwrap_or_default().into_owned();
+    let with_message = || format!("{} (SQLSTATE {code})", error.message());
+    let without_message = format!("SQLSTATE {code}");
+    match code.get(..2).unwrap_or_default() {
+        // Serialization failure and deadlock; lock not available.
+        "40" => (StoreErrorKind::Contended, without_message),
+        "55" if code == "55P03" => (StoreErrorKind::Contended, without_message),
+        // Data exceptions and integrity constraints may quote values in their message.
+        "22" | "23" | "P0" | "44" => {
+            let constraint = error.constraint().map(str::to_owned);
+            (StoreErrorKind::Rejected { constraint }, without_message)
+        }
+        // A missing table, column or privilege.
+        "42" | "3F" | "26" | "0A" => (StoreErrorKind::Schema, with_message()),
+        // Connection, resources, operator intervention, system, read-only, sign-in, unknown database.
+        "08" | "53" | "57" | "58" | "25" | "28" | "3D" => (StoreErrorKind::Unavailable, with_message()),
+        _ => (StoreErrorKind::Unavailable, without_message),
+    }
+}

@@ -1,0 +1,77 @@
+//! Reading entries, rows and the feed.
+
+use super::{PostgresStore, errors::storing};
+use crate::{
+    mapping::{Kind, Mapping, Row, quoted},
+    store::{
+        Entry, FeedPage, StoreError,
+        stored::{read_change, read_entry, read_row},
+    },
+    user_id::UserId,
+};
+use sqlx::{AssertSqlSafe, Row as _};
+
+impl PostgresStore {
+    pub(super) async fn read_entry(&self, user: &UserId) -> Result<Option<Entry>, StoreError> {
+        const DOING: &str = "reading the ledger";
+        let mut tx = self.begin(DOING).await?;
+        let sql = "select user_id, state::bigint, updated_at, as_of, digest, fingerprint, created_at, lifted_as_of \
+             from clerk_sync_users where user_id = $1";
+        let query = sqlx::query(sql).bind(user.as_str()).persistent(self.keeps_statements);
+        let row = query.fetch_optional(&mut *tx).await.map_err(storing(DOING))?;
+        row.map(|row| Ok(read_entry(&row)?.1)).transpose()
+    }
+
+    pub(super) async fn read_row(&self, user: &UserId) -> Result<Option<Row>, StoreError> {
+        let sql = format!("{} where {} = $1", select(&self.mapping), quoted(&self.mapping.key().name, '"'));
+        Ok(self.select_rows(sql, user.as_str(), true).await?.pop())
+    }
+
+    pub(super) async fn read_rows(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Row>, StoreError> {
+        let key = quoted(&self.mapping.key().name, '"');
+        let sql = format!(
+            "{} where {key} collate \"C\" > $1 order by {key} collate \"C\" limit {limit}",
+            select(&self.mapping)
+        );
+        self.select_rows(sql, after.map_or("", UserId::as_str), false).await
+    }
+
+    async fn select_rows(&self, sql: String, bound: &str, often: bool) -> Result<Vec<Row>, StoreError> {
+        const DOING: &str = "reading rows";
+        let mut tx = self.begin(DOING).await?;
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(bound).persistent(self.keeps_statements && often);
+        let rows = query.fetch_all(&mut *tx).await.map_err(storing(DOING))?;
+        rows.iter().map(|row| read_row(&self.mapping, row)).collect()
+    }
+
+    pub(super) async fn read_changes(&self, after: i64, limit: u32) -> Result<FeedPage, StoreError> {
+        const DOING: &str = "reading the feed";
+        let mut tx = self.begin(DOING).await?;
+        let sql = "select number, user_id, change, flow, message_id, updated_at, as_of, written_at \
+             from clerk_sync_changes where number > $1 order by number limit $2";
+        let query = sqlx::query(sql).bind(after).bind(i64::from(limit)).persistent(self.keeps_statements);
+        let rows = query.fetch_all(&mut *tx).await.map_err(storing(DOING))?;
+        let head = sqlx::query("select epoch, last_change from clerk_sync_meta where id = 1");
+        let head =
+            head.persistent(self.keeps_statements).fetch_one(&mut *tx).await.map_err(storing(DOING))?;
+        Ok(FeedPage {
+            epoch: head.try_get(0).map_err(storing(DOING))?,
+            last_number: head.try_get(1).map_err(storing(DOING))?,
+            entries: rows.iter().map(read_change).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Selects the mapped columns so that each reads back as text or a 64-bit integer.
+fn select(mapping: &Mapping) -> String {
+    let columns = mapping.columns().iter().map(|column| {
+        let name = quoted(&column.name, '"');
+        match column.kind {
+            Kind::Text | Kind::Integer => name,
+            Kind::Boolean => format!("{name}::integer::bigint"),
+            Kind::Timestamp => format!("(extract(epoch from {name}) * 1000)::bigint"),
+            Kind::Json => format!("{name}::text"),
+        }
+    });
+    format!("select {} from {}", columns.collect::<Vec<_>>().join(", "), mapping.table().quoted('"'))
+}

@@ -1,0 +1,173 @@
+//! The one door, on SQLite.
+
+use super::{LiteQuery, SqliteStore, Tx, built_query, errors::storing};
+use crate::{
+    mapping::{Mapping, Row, Value, iso_text, quoted},
+    observation::Observation,
+    store::{
+        Applied, Entry, StoreError,
+        multirow::{placeholders, runs, tuples},
+        plan::{self, Plan, PlannedChange},
+        provenance,
+        stored::{digest_bytes, read_entry, state_code},
+    },
+    user_id::UserId,
+};
+use sqlx::Row as _;
+use std::collections::HashMap;
+
+const COMMITTING: &str = "writing users";
+
+/// Statements that depend on the mapping.
+#[derive(Debug)]
+pub(super) struct RowSql {
+    /// Up to `values`.
+    insert: String,
+    /// Behind the values.
+    resolution: String,
+    /// Up to the list of ids.
+    delete: String,
+}
+
+impl RowSql {
+    pub(super) fn new(mapping: &Mapping) -> Self {
+        let table = mapping.table().quoted('"');
+        let key = quoted(&mapping.key().name, '"');
+        let names: Vec<String> = mapping.columns().iter().map(|column| quoted(&column.name, '"')).collect();
+        let others =
+            names.iter().filter(|name| **name != key).map(|name| format!("{name} = excluded.{name}"));
+        let update = others.collect::<Vec<_>>().join(", ");
+        let action = if update.is_empty() { "nothing".to_owned() } else { format!("update set {update}") };
+        Self {
+            insert: format!("insert into {table} ({}) values ", names.join(", ")),
+            resolution: format!(" on conflict ({key}) do {action}"),
+            delete: format!("delete from {table} where {key} in "),
+        }
+    }
+}
+
+const ENTRY_COLUMNS: &str =
+    "user_id, state, updated_at, as_of, digest, fingerprint, created_at, lifted_as_of";
+
+impl SqliteStore {
+    pub(super) async fn commit_batch(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
+        let mut tx = self.begin(COMMITTING).await?;
+        let before = read_entries(&mut tx, &plan::users(batch)).await?;
+        let plan = plan::plan(batch, &before);
+        if plan.writes_nothing() {
+            tx.rollback().await.map_err(storing(COMMITTING))?;
+            return Ok(plan.applied);
+        }
+        self.write(&mut tx, &plan).await?;
+        tx.commit().await.map_err(storing(COMMITTING))?;
+        Ok(plan.applied)
+    }
+
+    async fn write(&self, tx: &mut Tx, plan: &Plan<'_>) -> Result<(), StoreError> {
+        let entries: Vec<_> = plan.new_entries.iter().chain(&plan.changed_entries).collect();
+        for run in runs(&entries) {
+            let sql = format!(
+                "insert into clerk_sync_users ({ENTRY_COLUMNS}) values {} on conflict (user_id) do update set \
+                 state = excluded.state, updated_at = excluded.updated_at, as_of = excluded.as_of, \
+                 digest = excluded.digest, fingerprint = excluded.fingerprint, created_at = excluded.created_at, \
+                 lifted_as_of = excluded.lifted_as_of",
+                tuples(8, run.len())
+            );
+            execute(tx, run.iter().fold(built_query(sql), |query, entry| bind_entry(query, entry))).await?;
+        }
+        for run in runs(&plan.rows) {
+            let columns = self.mapping.columns().len();
+            let sql = format!("{}{}{}", self.sql.insert, tuples(columns, run.len()), self.sql.resolution);
+            execute(tx, run.iter().fold(built_query(sql), |query, planned| bind_row(query, planned.row)))
+                .await?;
+        }
+        delete_where(tx, &self.sql.delete, &plan.deleted).await?;
+        delete_where(tx, "delete from clerk_sync_dead_letters where user_id in ", &plan.healed).await?;
+        append_changes(tx, &plan.changes).await
+    }
+}
+
+async fn execute(tx: &mut Tx, query: LiteQuery<'_>) -> Result<(), StoreError> {
+    query.execute(&mut **tx).await.map(|_| ()).map_err(storing(COMMITTING))
+}
+
+async fn read_entries(tx: &mut Tx, users: &[&UserId]) -> Result<HashMap<UserId, Entry>, StoreError> {
+    let mut entries = HashMap::with_capacity(users.len());
+    for run in runs(users) {
+        let sql = format!(
+            "select {ENTRY_COLUMNS} from clerk_sync_users where user_id in ({})",
+            placeholders(run.len())
+        );
+        let query = run.iter().fold(built_query(sql), |query, user| query.bind(user.as_str()));
+        let rows = query.fetch_all(&mut **tx).await.map_err(storing(COMMITTING))?;
+        for row in &rows {
+            let (user, entry) = read_entry(row)?;
+            entries.insert(user, entry);
+        }
+    }
+    Ok(entries)
+}
+
+async fn delete_where(tx: &mut Tx, statement: &str, users: &[&UserId]) -> Result<(), StoreError> {
+    for run in runs(users) {
+        let sql = format!("{statement}({})", placeholders(run.len()));
+        execute(tx, run.iter().fold(built_query(sql), |query, user| query.bind(user.as_str()))).await?;
+    }
+    Ok(())
+}
+
+async fn append_changes(tx: &mut Tx, changes: &[PlannedChange<'_>]) -> Result<(), StoreError> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let count = changes.len() as i64;
+    let sql = "update clerk_sync_meta set last_change = last_change + ? where id = 1 returning last_change";
+    let row = sqlx::query(sql).bind(count).fetch_one(&mut **tx).await.map_err(storing(COMMITTING))?;
+    let mut number = row.try_get::<i64, _>(0).map_err(storing(COMMITTING))? - count;
+    for run in runs(changes) {
+        let tuple = "(?, ?, ?, ?, ?, ?, ?, cast(round(unixepoch('subsec') * 1000) as integer))";
+        let sql = format!(
+            "insert into clerk_sync_changes \
+             (number, user_id, change, flow, message_id, updated_at, as_of, written_at) values {}",
+            vec![tuple; run.len()].join(", ")
+        );
+        let query = run.iter().fold(built_query(sql), |query, change| {
+            number += 1;
+            let (flow, message_id) = provenance(change.by);
+            let version = &change.standing.version;
+            query
+                .bind(number)
+                .bind(change.by.user.as_str())
+                .bind(change.change.name())
+                .bind(flow.name())
+                .bind(message_id)
+                .bind(change.by.row.is_some().then_some(version.updated_at))
+                .bind(version.as_of)
+        });
+        execute(tx, query).await?;
+    }
+    Ok(())
+}
+
+fn bind_entry<'q>(query: LiteQuery<'q>, (user, entry): &(&'q UserId, Entry)) -> LiteQuery<'q> {
+    let standing = &entry.standing;
+    query
+        .bind(user.as_str())
+        .bind(state_code(standing.version.state))
+        .bind(standing.version.updated_at)
+        .bind(standing.version.as_of)
+        .bind(digest_bytes(&standing.version).to_vec())
+        .bind(standing.fingerprint.0)
+        .bind(entry.created_at)
+        .bind(standing.lifted_as_of)
+}
+
+fn bind_row<'q>(query: LiteQuery<'q>, row: &'q Row) -> LiteQuery<'q> {
+    row.iter().fold(query, |query, value| match value {
+        Value::Null => query.bind(None::<&str>),
+        Value::Text(text) | Value::Json(text) => query.bind(text.as_str()),
+        Value::Integer(number) => query.bind(number),
+        Value::Boolean(truth) => query.bind(truth),
+        Value::Timestamp(ms) => query.bind(iso_text(*ms)),
+    })
+}

@@ -1,0 +1,55 @@
+//! The row about the whole database, counts and clean-up.
+
+use super::{SqliteStore, errors::storing};
+use crate::store::{Binding, StoreError, Summary, stored::read_summary};
+use sqlx::Row as _;
+
+/// Few enough that no other writer waits long.
+const PURGE_AT_ONCE: i64 = 5_000;
+
+impl SqliteStore {
+    pub(super) async fn read_binding(&self) -> Result<Option<Binding>, StoreError> {
+        const DOING: &str = "reading the binding";
+        let query = sqlx::query("select instance_id, key_fingerprint from clerk_sync_meta where id = 1");
+        let row = query.fetch_one(&self.readers).await.map_err(storing(DOING))?;
+        let instance_id: Option<String> = row.try_get(0).map_err(storing(DOING))?;
+        let key_fingerprint: Option<String> = row.try_get(1).map_err(storing(DOING))?;
+        Ok(instance_id
+            .map(|instance_id| Binding { instance_id, key_fingerprint: key_fingerprint.unwrap_or_default() }))
+    }
+
+    pub(super) async fn write_binding(&self, binding: &Binding) -> Result<Binding, StoreError> {
+        let sql = "update clerk_sync_meta set key_fingerprint = ?, instance_id = ? \
+             where id = 1 and (instance_id is null or instance_id = ?)";
+        let query = sqlx::query(sql)
+            .bind(&binding.key_fingerprint)
+            .bind(&binding.instance_id)
+            .bind(&binding.instance_id);
+        query.execute(&self.writer).await.map_err(storing("binding the database"))?;
+        Ok(self.read_binding().await?.unwrap_or_else(|| binding.clone()))
+    }
+
+    pub(super) async fn write_event_time(&self, now_ms: i64) -> Result<(), StoreError> {
+        let sql =
+            "update clerk_sync_meta set last_event_at = ? where id = 1 and coalesce(last_event_at, 0) < ?";
+        let query = sqlx::query(sql).bind(now_ms).bind(now_ms);
+        query.execute(&self.writer).await.map(|_| ()).map_err(storing("noting an event"))
+    }
+
+    pub(super) async fn delete_tombstones(&self, as_of: i64) -> Result<u64, StoreError> {
+        let sql = "delete from clerk_sync_users where user_id in (select user_id from clerk_sync_users \
+             where state = 2 and as_of < ? order by as_of limit ?)";
+        let query = sqlx::query(sql).bind(as_of).bind(PURGE_AT_ONCE);
+        let done = query.execute(&self.writer).await.map_err(storing("purging tombstones"))?;
+        Ok(done.rows_affected())
+    }
+
+    pub(super) async fn read_summary(&self) -> Result<Summary, StoreError> {
+        let sql = "select count(*) filter (where state = 1), count(*) filter (where state = 0), \
+             count(*) filter (where state = 2), (select count(*) from clerk_sync_dead_letters), \
+             (select last_change from clerk_sync_meta), (select last_event_at from clerk_sync_meta) \
+             from clerk_sync_users";
+        let row = sqlx::query(sql).fetch_one(&self.readers).await.map_err(storing("counting users"))?;
+        read_summary(&row)
+    }
+}

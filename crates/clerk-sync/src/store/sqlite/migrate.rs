@@ -1,0 +1,126 @@
+//! The schema on SQLite: one transaction, so it is either there or not.
+
+use super::{SqliteStore, Tx, errors::storing};
+use crate::{
+    mapping::{Column, Kind, Mapping, quoted},
+    store::{
+        SchemaState, StoreError,
+        schema::{Migration, UsersTable, judge_users_table, too_new},
+    },
+};
+use sqlx::{AssertSqlSafe, Row as _};
+
+const MIGRATIONS: [Migration; 1] = [Migration {
+    version: 1,
+    name: "the mirror",
+    sql: include_str!("../../../migrations/sqlite/0001_mirror.sql"),
+}];
+
+const KNOWN: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
+
+const DOING: &str = "migrating the schema";
+
+impl SqliteStore {
+    pub(super) async fn run_migrations(&self) -> Result<Vec<String>, StoreError> {
+        let mut tx = self.begin(DOING).await?;
+        let mut done = Vec::new();
+        let (found, ours) = version(&mut tx).await?;
+        if found > KNOWN {
+            return Err(too_new(found, KNOWN));
+        }
+        for migration in MIGRATIONS.iter().filter(|migration| migration.version > found) {
+            execute(&mut tx, migration.sql).await?;
+            execute(&mut tx, &format!("update clerk_sync_meta set schema_version = {}", migration.version))
+                .await?;
+            done.push(format!("schema {}: {}", migration.version, migration.name));
+        }
+        let columns = self.users_columns(&mut tx).await?;
+        match judge_users_table(&self.mapping, columns.as_deref(), ours.as_deref())? {
+            UsersTable::Ready => {}
+            UsersTable::Missing => {
+                execute(&mut tx, &create_table(&self.mapping)).await?;
+                execute(&mut tx, &record_table(&self.mapping)).await?;
+                done.push(format!("created table {}", self.mapping.table()));
+            }
+            UsersTable::Lacks(columns) => {
+                for column in columns.iter().filter_map(|position| self.mapping.columns().get(*position)) {
+                    let table = self.mapping.table().quoted('"');
+                    execute(&mut tx, &format!("alter table {table} add column {}", definition(column, "")))
+                        .await?;
+                    done.push(format!("added column {} to {}", column.name, self.mapping.table()));
+                }
+            }
+        }
+        tx.commit().await.map_err(storing(DOING))?;
+        Ok(done)
+    }
+
+    pub(super) async fn read_schema(&self) -> Result<SchemaState, StoreError> {
+        let mut tx = self.begin("checking the schema").await?;
+        let (found, ours) = version(&mut tx).await?;
+        let columns = self.users_columns(&mut tx).await?;
+        let users_table = judge_users_table(&self.mapping, columns.as_deref(), ours.as_deref())?;
+        Ok(SchemaState { found, known: KNOWN, users_table_ready: users_table == UsersTable::Ready })
+    }
+
+    /// The users table's columns; `None` without such a table.
+    async fn users_columns(&self, tx: &mut Tx) -> Result<Option<Vec<String>>, StoreError> {
+        let table = self.mapping.table();
+        let sql = "select name from pragma_table_info(?, ?) order by cid";
+        let query = sqlx::query(sql).bind(&table.name).bind(table.schema.as_deref().unwrap_or("main"));
+        let rows = query.fetch_all(&mut **tx).await.map_err(storing(DOING))?;
+        let names: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get(0)).collect();
+        Ok(Some(names.map_err(storing(DOING))?).filter(|names| !names.is_empty()))
+    }
+}
+
+/// The version found and the users table we made, if any.
+async fn version(tx: &mut Tx) -> Result<(i32, Option<String>), StoreError> {
+    let there = sqlx::query("select 1 from sqlite_master where type = 'table' and name = 'clerk_sync_meta'");
+    if there.fetch_optional(&mut **tx).await.map_err(storing(DOING))?.is_none() {
+        return Ok((0, None));
+    }
+    let query = sqlx::query("select schema_version, users_table from clerk_sync_meta where id = 1");
+    let row = query.fetch_one(&mut **tx).await.map_err(storing(DOING))?;
+    Ok((row.try_get(0).map_err(storing(DOING))?, row.try_get(1).map_err(storing(DOING))?))
+}
+
+async fn execute(tx: &mut Tx, sql: &str) -> Result<(), StoreError> {
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut **tx).await.map(|_| ()).map_err(storing(DOING))
+}
+
+fn definition(column: &Column, key: &str) -> String {
+    let kind = match column.kind {
+        // A moment is ISO 8601 text in UTC.
+        Kind::Text | Kind::Timestamp | Kind::Json => "text",
+        Kind::Integer | Kind::Boolean => "integer",
+    };
+    format!("{} {kind}{key}", quoted(&column.name, '"'))
+}
+
+fn create_table(mapping: &Mapping) -> String {
+    let columns = mapping.columns().iter().enumerate();
+    let columns = columns.map(|(i, column)| {
+        definition(column, if i == mapping.key_position() { " primary key not null" } else { "" })
+    });
+    format!(
+        "create table {} (\n    {}\n)",
+        mapping.table().quoted('"'),
+        columns.collect::<Vec<_>>().join(",\n    ")
+    )
+}
+
+fn record_table(mapping: &Mapping) -> String {
+    format!("update clerk_sync_meta set users_table = {}", quoted(&mapping.table().to_string(), '\''))
+}
+
+/// Everything for an empty database.
+pub(super) fn script(mapping: &Mapping) -> String {
+    let mut script = String::from("begin;\n\n");
+    for migration in &MIGRATIONS {
+        script.push_str(migration.sql);
+        script.push_str(&format!("\nupdate clerk_sync_meta set schema_version = {};\n\n", migration.version));
+    }
+    script.push_str(&format!("{};\n\n{};\n\ncommit;\n", create_table(mapping), record_table(mapping)));
+    script
+}

@@ -1,0 +1,69 @@
+//! Reading entries, rows and the feed.
+
+use super::{SqliteStore, built_query, errors::storing};
+use crate::{
+    mapping::{Kind, Mapping, Row, quoted},
+    store::{
+        Entry, FeedPage, StoreError,
+        stored::{read_change, read_entry, read_row},
+    },
+    user_id::UserId,
+};
+use sqlx::Row as _;
+
+impl SqliteStore {
+    pub(super) async fn read_entry(&self, user: &UserId) -> Result<Option<Entry>, StoreError> {
+        let sql = "select user_id, state, updated_at, as_of, digest, fingerprint, created_at, lifted_as_of \
+             from clerk_sync_users where user_id = ?";
+        let query = sqlx::query(sql).bind(user.as_str());
+        let row = query.fetch_optional(&self.readers).await.map_err(storing("reading the ledger"))?;
+        row.map(|row| Ok(read_entry(&row)?.1)).transpose()
+    }
+
+    pub(super) async fn read_row(&self, user: &UserId) -> Result<Option<Row>, StoreError> {
+        let sql = format!("{} where {} = ?", select(&self.mapping), quoted(&self.mapping.key().name, '"'));
+        Ok(self.select_rows(sql, user.as_str()).await?.pop())
+    }
+
+    pub(super) async fn read_rows(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Row>, StoreError> {
+        let key = quoted(&self.mapping.key().name, '"');
+        let sql = format!("{} where {key} > ? order by {key} limit {limit}", select(&self.mapping));
+        self.select_rows(sql, after.map_or("", UserId::as_str)).await
+    }
+
+    async fn select_rows(&self, sql: String, bound: &str) -> Result<Vec<Row>, StoreError> {
+        let query = built_query(sql).bind(bound);
+        let rows = query.fetch_all(&self.readers).await.map_err(storing("reading rows"))?;
+        rows.iter().map(|row| read_row(&self.mapping, row)).collect()
+    }
+
+    pub(super) async fn read_changes(&self, after: i64, limit: u32) -> Result<FeedPage, StoreError> {
+        const DOING: &str = "reading the feed";
+        let sql = "select number, user_id, change, flow, message_id, updated_at, as_of, written_at \
+             from clerk_sync_changes where number > ? order by number limit ?";
+        let query = sqlx::query(sql).bind(after).bind(i64::from(limit));
+        let rows = query.fetch_all(&self.readers).await.map_err(storing(DOING))?;
+        let head = sqlx::query("select epoch, last_change from clerk_sync_meta where id = 1");
+        let head = head.fetch_one(&self.readers).await.map_err(storing(DOING))?;
+        Ok(FeedPage {
+            epoch: head.try_get(0).map_err(storing(DOING))?,
+            last_number: head.try_get(1).map_err(storing(DOING))?,
+            entries: rows.iter().map(read_change).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Selects the mapped columns so that each reads back as text or a 64-bit integer.
+fn select(mapping: &Mapping) -> String {
+    let columns = mapping.columns().iter().map(|column| {
+        let name = quoted(&column.name, '"');
+        match column.kind {
+            Kind::Text | Kind::Integer | Kind::Json => name,
+            Kind::Boolean => format!("cast({name} as integer)"),
+            Kind::Timestamp => {
+                format!("cast(round((julianday({name}) - 2440587.5) * 86400000.0) as integer)")
+            }
+        }
+    });
+    format!("select {} from {}", columns.collect::<Vec<_>>().join(", "), mapping.table().quoted('"'))
+}

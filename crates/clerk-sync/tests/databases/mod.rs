@@ -1,0 +1,106 @@
+//! Real databases for tests, one fresh database, schema or file each.
+
+use clerk_sync::{
+    database_url::DatabaseUrl,
+    mapping::Mapping,
+    store::{
+        self, Store,
+        conformance::{self, Fixture},
+    },
+};
+use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, PgConnection, SqliteConnection};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+/// A store on a database of its own.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pub(crate) store: Arc<dyn Store>,
+    /// Where to reach the same database by other means.
+    pub(crate) url: String,
+    _directory: Option<tempfile::TempDir>,
+}
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+fn fresh_name() -> String {
+    format!("clerk_sync_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The server's address. A database that is missing fails the run; it never skips.
+fn server(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set: run ./scripts/test, which starts the databases itself")
+    })
+}
+
+impl Database {
+    async fn open(url: String, directory: Option<tempfile::TempDir>, mapping: Arc<Mapping>) -> Self {
+        let store = store::open(&DatabaseUrl::parse(&url).expect("a URL"), mapping).await.expect("a store");
+        store.migrate().await.expect("the schema is made");
+        Self { store, url, _directory: directory }
+    }
+}
+
+pub(crate) async fn sqlite() -> Database {
+    let directory = tempfile::tempdir().expect("a directory");
+    let url = format!("sqlite://{}", directory.path().join("test.db").display());
+    Database::open(url, Some(directory), conformance::mapping()).await
+}
+
+pub(crate) async fn postgres() -> Database {
+    let server = server("TEST_POSTGRES_URL");
+    let schema = fresh_name();
+    let mut connection = PgConnection::connect(&server).await.expect("PostgreSQL answers");
+    connection.execute(AssertSqlSafe(format!("create schema {schema}"))).await.expect("a schema");
+    let separator = if server.contains('?') { '&' } else { '?' };
+    Database::open(format!("{server}{separator}schema={schema}"), None, conformance::mapping()).await
+}
+
+pub(crate) async fn mysql() -> Database {
+    let server = server("TEST_MYSQL_URL");
+    let name = fresh_name();
+    let mut connection = MySqlConnection::connect(&server).await.expect("MySQL answers");
+    // A collation that ignores case: ours must not depend on the default.
+    let create = format!("create database {name} character set utf8mb4 collate utf8mb4_general_ci");
+    connection.execute(AssertSqlSafe(create)).await.expect("a database");
+    let (base, _) = server.rsplit_once('/').expect("a database in the URL");
+    Database::open(format!("{base}/{name}"), None, conformance::mapping()).await
+}
+
+#[async_trait::async_trait]
+impl Fixture for Database {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    async fn require_unique(&self, column: &str) -> bool {
+        self.run_sql(&format!("create unique index users_by_{column} on users ({column})")).await
+    }
+
+    async fn run_sql(&self, sql: &str) -> bool {
+        let sql = AssertSqlSafe(sql.to_owned());
+        let done = match self.url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("postgres") => {
+                let (server, schema) = self.url.rsplit_once("schema=").expect("a schema");
+                let mut connection =
+                    PgConnection::connect(server.trim_end_matches(['?', '&'])).await.expect("connected");
+                let path = AssertSqlSafe(format!("set search_path = {schema}"));
+                connection.execute(path).await.expect("a search path");
+                connection.execute(sql).await.map(|_| ())
+            }
+            Some("mysql") => {
+                let mut connection = MySqlConnection::connect(&self.url).await.expect("connected");
+                connection.execute(sql).await.map(|_| ())
+            }
+            _ => {
+                let mut connection = SqliteConnection::connect(&self.url).await.expect("connected");
+                connection.execute(sql).await.map(|_| ())
+            }
+        };
+        done.expect("the statement runs");
+        true
+    }
+}
