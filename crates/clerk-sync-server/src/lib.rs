@@ -1,2 +1,9 @@
-//! The clerk-sync binary: keeps your own users table equal to Clerk, beside an app in any language.
+//! The `clerk-sync` binary as a library, so that its parts can be tested.
+
+pub mod cli;
+mod commands;
+mod dev;
+mod http;
+mod mirror;
 pub mod settings;
+mod telemetry;

@@ -32,7 +32,7 @@ use std::{
 };
 
 /// How often a new last event is written down.
-const NOTE_EVERY: Duration = Duration::from_secs(5);
+const NOTE_EVERY: Duration = Duration::from_secs(1);
 
 /// See the module. Cheap to clone.
 #[derive(Debug, Clone)]

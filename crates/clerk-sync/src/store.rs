@@ -118,6 +118,15 @@ pub struct Summary {
     pub last_event_at: Option<i64>,
 }
 
+/// Figures for a monitor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Gauges {
+    /// Dead letters.
+    pub dead_letters: i64,
+    /// See [`Summary::last_event_at`].
+    pub last_event_at: Option<i64>,
+}
+
 /// How far a database's schema is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SchemaState {
@@ -196,6 +205,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Deletes tombstones whose deletion happened before `as_of` (Unix ms), a few thousand at a time.
     /// Returns how many.
     async fn purge_tombstones(&self, as_of: i64) -> Result<u64, StoreError>;
+
+    /// What a monitor looks at often; cheap.
+    async fn gauges(&self) -> Result<Gauges, StoreError>;
 
     /// Counts for people. Exact, and so not free on large tables.
     async fn summary(&self) -> Result<Summary, StoreError>;

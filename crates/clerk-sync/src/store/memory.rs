@@ -1,8 +1,8 @@
 //! A store in memory: the oracle that the others are compared with, and a mirror for tests of your own.
 
 use super::{
-    Applied, Binding, DeadLetter, Entry, FeedEntry, FeedPage, NewDeadLetter, SchemaState, Store, StoreError,
-    Summary, plan,
+    Applied, Binding, DeadLetter, Entry, FeedEntry, FeedPage, Gauges, NewDeadLetter, SchemaState, Store,
+    StoreError, Summary, plan,
 };
 use crate::{
     mapping::{Mapping, Row},
@@ -168,6 +168,11 @@ impl Store for MemoryStore {
             version.state != State::Gone || version.as_of >= as_of
         });
         Ok((before - tables.ledger.len()) as u64)
+    }
+
+    async fn gauges(&self) -> Result<Gauges, StoreError> {
+        let tables = self.tables();
+        Ok(Gauges { dead_letters: tables.dead_letters.len() as i64, last_event_at: tables.last_event_at })
     }
 
     async fn summary(&self) -> Result<Summary, StoreError> {

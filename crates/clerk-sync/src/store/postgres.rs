@@ -12,7 +12,8 @@ mod migrate;
 mod read;
 
 use super::{
-    Applied, Binding, DeadLetter, Entry, FeedPage, NewDeadLetter, SchemaState, Store, StoreError, Summary,
+    Applied, Binding, DeadLetter, Entry, FeedPage, Gauges, NewDeadLetter, SchemaState, Store, StoreError,
+    Summary,
 };
 use crate::{
     database_url::ServerTarget,
@@ -123,6 +124,10 @@ impl Store for PostgresStore {
 
     async fn purge_tombstones(&self, as_of: i64) -> Result<u64, StoreError> {
         self.delete_tombstones(as_of).await
+    }
+
+    async fn gauges(&self) -> Result<Gauges, StoreError> {
+        self.read_gauges().await
     }
 
     async fn summary(&self) -> Result<Summary, StoreError> {

@@ -1,6 +1,6 @@
 //! How the types of a store are written in columns and read back; the same in every database.
 
-use super::{DeadLetter, Entry, FeedEntry, NewDeadLetter, StoreError, StoreErrorKind, Summary};
+use super::{DeadLetter, Entry, FeedEntry, Gauges, NewDeadLetter, StoreError, StoreErrorKind, Summary};
 use crate::{
     mapping::{Kind, Mapping, Row, Value, canonical_json},
     rule::{Change, Digest, Fingerprint, Standing, State, Version},
@@ -128,6 +128,14 @@ pub(super) fn read_letter(row: &impl Cells) -> Result<DeadLetter, StoreError> {
         buried_at: cell(row.integer(6), "clerk_sync_dead_letters.buried_at")?,
     };
     Ok(DeadLetter { number: cell(row.integer(0), "clerk_sync_dead_letters.number")?, letter })
+}
+
+/// Reads `dead_letters, last_event_at`.
+pub(super) fn read_gauges(row: &impl Cells) -> Result<Gauges, StoreError> {
+    Ok(Gauges {
+        dead_letters: cell(row.integer(0), "clerk_sync_dead_letters")?,
+        last_event_at: optional(row.integer(1), "clerk_sync_meta.last_event_at")?,
+    })
 }
 
 /// Reads `present, provisional, gone, dead_letters, last_change, last_event_at`.

@@ -30,6 +30,7 @@ pub async fn letters_are_kept_listed_and_dropped(fixture: &impl Fixture) {
     assert!(!store.drop_dead_letter(second).await.unwrap());
     assert_eq!(store.dead_letter(second).await.unwrap(), None);
     assert_eq!(store.summary().await.unwrap().dead_letters, 2);
+    assert_eq!(store.gauges().await.unwrap().dead_letters, 2);
 }
 
 /// Svix sends a message again under the same id.

@@ -87,4 +87,5 @@ pub async fn the_newest_event_time_is_kept(fixture: &impl Fixture) {
         store.note_event(now_ms).await.unwrap();
     }
     assert_eq!(store.summary().await.unwrap().last_event_at, Some(9));
+    assert_eq!(store.gauges().await.unwrap().last_event_at, Some(9));
 }

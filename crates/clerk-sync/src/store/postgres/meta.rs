@@ -1,7 +1,10 @@
 //! The row about the whole database, counts and clean-up.
 
 use super::{PostgresStore, errors::storing};
-use crate::store::{Binding, StoreError, Summary, stored::read_summary};
+use crate::store::{
+    Binding, Gauges, StoreError, Summary,
+    stored::{read_gauges, read_summary},
+};
 use sqlx::Row as _;
 
 /// Few enough that no other writer waits long.
@@ -50,6 +53,19 @@ impl PostgresStore {
         let done = query.execute(&mut *tx).await.map_err(storing(DOING))?;
         tx.commit().await.map_err(storing(DOING))?;
         Ok(done.rows_affected())
+    }
+
+    pub(super) async fn read_gauges(&self) -> Result<Gauges, StoreError> {
+        const DOING: &str = "counting dead letters";
+        let mut tx = self.begin(DOING).await?;
+        let sql = "select (select count(*) from clerk_sync_dead_letters), \
+             (select last_event_at from clerk_sync_meta where id = 1)";
+        let row = sqlx::query(sql)
+            .persistent(self.keeps_statements)
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(storing(DOING))?;
+        read_gauges(&row)
     }
 
     pub(super) async fn read_summary(&self) -> Result<Summary, StoreError> {

@@ -1,7 +1,10 @@
 //! The row about the whole database, counts and clean-up.
 
 use super::{SqliteStore, errors::storing};
-use crate::store::{Binding, StoreError, Summary, stored::read_summary};
+use crate::store::{
+    Binding, Gauges, StoreError, Summary,
+    stored::{read_gauges, read_summary},
+};
 use sqlx::Row as _;
 
 /// Few enough that no other writer waits long.
@@ -42,6 +45,14 @@ impl SqliteStore {
         let query = sqlx::query(sql).bind(as_of).bind(PURGE_AT_ONCE);
         let done = query.execute(&self.writer).await.map_err(storing("purging tombstones"))?;
         Ok(done.rows_affected())
+    }
+
+    pub(super) async fn read_gauges(&self) -> Result<Gauges, StoreError> {
+        let sql = "select (select count(*) from clerk_sync_dead_letters), \
+             (select last_event_at from clerk_sync_meta where id = 1)";
+        let row =
+            sqlx::query(sql).fetch_one(&self.readers).await.map_err(storing("counting dead letters"))?;
+        read_gauges(&row)
     }
 
     pub(super) async fn read_summary(&self) -> Result<Summary, StoreError> {

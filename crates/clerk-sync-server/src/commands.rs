@@ -1,0 +1,11 @@
+//! One file for each command.
+
+pub(crate) mod changes;
+pub(crate) mod config;
+pub(crate) mod dead_letters;
+pub(crate) mod emulate;
+pub(crate) mod migrate;
+pub(crate) mod serve;
+pub(crate) mod status;
+pub(crate) mod sync;
+mod text;

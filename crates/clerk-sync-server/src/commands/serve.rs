@@ -1,0 +1,181 @@
+//! `clerk-sync serve`.
+
+use crate::{
+    cli::{CommandResult, Ending, Usage},
+    http::{self, Public, admin, listener},
+    mirror::{self, Mirror},
+    settings::{Loaded, Settings},
+    telemetry,
+};
+use anyhow::Context as _;
+use clerk_sync::{instance::BindError, webhook::Verifier};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long the last writes may take.
+const DRAIN: Duration = Duration::from_secs(15);
+const BIND_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_BIND_PAUSE: Duration = Duration::from_secs(30);
+const PURGE_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
+
+pub(crate) async fn run(loaded: Loaded, migrates: bool) -> CommandResult {
+    let notes = loaded.notes.clone();
+    let (settings, mapping) = mirror::checked(loaded)?;
+    telemetry::start(&settings.log, settings.log_format);
+    for note in notes {
+        tracing::info!("{note}");
+    }
+    let store = mirror::open_store(&settings, mapping).await?;
+    let public = listener::bind(settings.listen, "CLERK_SYNC_LISTEN").await?;
+    let admin = match settings.admin_listen {
+        Some(address) => Some(listener::bind(address, "CLERK_SYNC_ADMIN_LISTEN").await?),
+        None => None,
+    };
+    let mirror = Mirror::start(&settings, store)?;
+    mirror::prepare(mirror.store.as_ref(), mirror.clock.as_ref(), migrates)
+        .await
+        .with_context(|| format!("DATABASE_URL {}", settings.database_url))?;
+    let stop = stop_on_signal()?;
+    let service = Service { settings, mirror, public, admin };
+    service.run(stop).await?;
+    Ok(Ending::Done)
+}
+
+/// A mirror with its listeners.
+pub(crate) struct Service {
+    pub(crate) settings: Settings,
+    pub(crate) mirror: Mirror,
+    pub(crate) public: TcpListener,
+    pub(crate) admin: Option<TcpListener>,
+}
+
+impl Service {
+    /// Serves until `stop`, then drains.
+    pub(crate) async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let Self { settings, mirror, public, admin } = self;
+        // First of all whose database this is: nothing may be written for another instance.
+        let unbound = match mirror.bind().await {
+            Ok(()) => None,
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, "it is not known yet which Clerk instance this is; webhooks are answered 503 until then");
+                Some(error)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let verifier = verifier(&settings)?;
+        if verifier.is_none() {
+            tracing::warn!("CLERK_WEBHOOK_SIGNING_SECRET is not set: POST /clerk/webhooks answers 503");
+        }
+        tracing::info!(
+            address = %public.local_addr()?, database = %settings.database_url, table = %mirror.engine.mapping().table(),
+            "taking webhooks at /clerk/webhooks"
+        );
+        let routes = http::router(Public { mirror: mirror.clone(), verifier });
+        let listeners = tokio::spawn(listener::serve(public, routes, stop.clone()));
+        let admin_listener = admin.map(|admin_listener| -> anyhow::Result<_> {
+            let address = admin_listener.local_addr()?;
+            tracing::info!(%address, "metrics at /metrics");
+            let routes =
+                admin::router(admin::Admin::new(mirror.clone(), settings.admin_token.clone(), address));
+            Ok(tokio::spawn(listener::serve(admin_listener, routes, stop.clone())))
+        });
+        let admin_listener = admin_listener.transpose()?;
+        let purging = tokio::spawn(purge_tombstones(mirror.clone(), settings.keep_tombstones, stop.clone()));
+        let refused = match unbound {
+            Some(_) => keep_binding(&mirror, &stop).await.err(),
+            None => None,
+        };
+        if refused.is_some() {
+            stop.cancel();
+        }
+        stop.cancelled().await;
+        tracing::info!("stopping: letting running requests end");
+        listeners.await.context("serving")?;
+        if let Some(admin_listener) = admin_listener {
+            admin_listener.await.context("serving the admin address")?;
+        }
+        purging.abort();
+        if tokio::time::timeout(DRAIN, mirror.engine.drain()).await.is_err() {
+            tracing::warn!("the last writes did not end in time; their senders will try again");
+        }
+        mirror.store.close().await;
+        match refused {
+            Some(error) => Err(error.into()),
+            None => {
+                tracing::info!("stopped");
+                Ok(())
+            }
+        }
+    }
+}
+
+fn verifier(settings: &Settings) -> anyhow::Result<Option<Arc<Verifier>>> {
+    if settings.webhook_signing_secrets.is_empty() {
+        return Ok(None);
+    }
+    let verifier = Verifier::try_new(&settings.webhook_signing_secrets)
+        .map_err(|error| Usage(format!("CLERK_WEBHOOK_SIGNING_SECRET: {error}")))?;
+    Ok(Some(Arc::new(verifier)))
+}
+
+/// Asks again until the instance is known.
+async fn keep_binding(mirror: &Mirror, stop: &CancellationToken) -> Result<(), BindError> {
+    let mut pause = BIND_PAUSE;
+    loop {
+        tokio::select! {
+            () = mirror.clock.sleep(pause) => {}
+            () = stop.cancelled() => return Ok(()),
+        }
+        match mirror.bind().await {
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, "it is still not known which Clerk instance this is");
+                pause = (pause * 2).min(LONGEST_BIND_PAUSE);
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn purge_tombstones(mirror: Mirror, keep: Option<Duration>, stop: CancellationToken) {
+    let Some(keep) = keep else { return };
+    while !stop.is_cancelled() {
+        let before = mirror.clock.now_ms() - i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+        loop {
+            match mirror.store.purge_tombstones(before).await {
+                Ok(0) => break,
+                Ok(purged) => tracing::info!(purged, "old tombstones were purged"),
+                Err(error) => {
+                    tracing::warn!(%error, "old tombstones were not purged");
+                    break;
+                }
+            }
+        }
+        mirror.clock.sleep(PURGE_EVERY).await;
+    }
+}
+
+/// Stops at SIGTERM or Ctrl-C.
+pub(crate) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stopping.cancel();
+        // A second signal means at once.
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        std::process::exit(130);
+    });
+    Ok(stop)
+}

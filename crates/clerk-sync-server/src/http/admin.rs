@@ -1,0 +1,152 @@
+//! The admin listener: `GET /metrics`. Its own address, so that nothing of it is exposed by accident.
+
+use super::error::ApiError;
+use crate::mirror::Mirror;
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use prometheus_client::{encoding::text::encode, metrics::gauge::Gauge, registry::Registry};
+use secrecy::{ExposeSecret, SecretString};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+const WRONG_HOST: ApiError = ApiError::new(
+    StatusCode::FORBIDDEN,
+    "wrong_host",
+    "The admin address is not served under this host name.",
+);
+const NO_TOKEN: ApiError =
+    ApiError::new(StatusCode::UNAUTHORIZED, "token_needed", "Send CLERK_SYNC_ADMIN_TOKEN as a bearer token.");
+const FAILED: ApiError =
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", "The metrics cannot be written.");
+
+/// A scrape waits no longer for the database.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What the routes work with.
+#[derive(Debug, Clone)]
+pub(crate) struct Admin {
+    mirror: Mirror,
+    token: Option<SecretString>,
+    listen: SocketAddr,
+    registry: Arc<Registry>,
+    dead_letters: Gauge,
+    last_event_age_seconds: Gauge,
+}
+
+impl Admin {
+    /// Registers every metric.
+    pub(crate) fn new(mirror: Mirror, token: Option<SecretString>, listen: SocketAddr) -> Self {
+        let mut registry = Registry::with_prefix("clerk_sync");
+        mirror.metrics.register(&mut registry);
+        let dead_letters = Gauge::default();
+        registry.register("dead_letters", "Events that verify but cannot be applied", dead_letters.clone());
+        let last_event_age_seconds = Gauge::default();
+        registry.register(
+            "last_event_age_seconds",
+            "Since an event was last accepted by any process; -1 if none ever was",
+            last_event_age_seconds.clone(),
+        );
+        Self { mirror, token, listen, registry: Arc::new(registry), dead_letters, last_event_age_seconds }
+    }
+
+    async fn refresh(&self) {
+        let Ok(Ok(gauges)) = tokio::time::timeout(COUNT_TIMEOUT, self.mirror.store.gauges()).await else {
+            return;
+        };
+        self.dead_letters.set(gauges.dead_letters);
+        let last = self.mirror.engine.last_event_ms().max(gauges.last_event_at);
+        let age = last.map_or(-1, |last| (self.mirror.clock.now_ms() - last).max(0) / 1000);
+        self.last_event_age_seconds.set(age);
+    }
+}
+
+/// The admin routes.
+pub(crate) fn router(admin: Admin) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .fallback(async || ApiError::NOT_FOUND)
+        .layer(from_fn_with_state(admin.clone(), guard))
+        .with_state(admin)
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    admin.refresh().await;
+    let mut text = String::new();
+    match encode(&mut text, &admin.registry) {
+        Ok(()) => {
+            ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+                .into_response()
+        }
+        Err(_) => FAILED.into_response(),
+    }
+}
+
+async fn guard(State(admin): State<Admin>, request: Request, next: Next) -> Response {
+    match admin.refuses(request.headers()) {
+        Some(refusal) => refusal.into_response(),
+        None => next.run(request).await,
+    }
+}
+
+impl Admin {
+    /// A page of another origin must not reach this listener through a name that resolves to it, and a token is
+    /// asked for if one is set.
+    fn refuses(&self, headers: &HeaderMap) -> Option<ApiError> {
+        let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        if !header(header::HOST).is_some_and(|host| is_our_host(host, self.listen)) {
+            return Some(WRONG_HOST);
+        }
+        let token = self.token.as_ref()?;
+        let sent =
+            header(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        let same = aws_lc_rs::constant_time::verify_slices_are_equal(
+            sent.as_bytes(),
+            token.expose_secret().as_bytes(),
+        );
+        same.err().map(|_| NO_TOKEN)
+    }
+}
+
+/// A loopback name, or the address that we were told to listen on.
+fn is_our_host(host: &str, listen: SocketAddr) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    match address {
+        // Behind 0.0.0.0 any address of this machine is meant; the token guards it.
+        Ok(address) => address.is_loopback() || listen.ip() == address || listen.ip().is_unspecified(),
+        Err(_) => name.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("localhost", true)]
+    #[case("LOCALHOST:8788", true)]
+    #[case("127.0.0.1:8788", true)]
+    #[case("127.9.9.9", true)]
+    #[case("[::1]:8788", true)]
+    #[case("10.1.2.3:8788", true)]
+    #[case("10.1.2.4:8788", false)]
+    #[case("evil.example", false)]
+    #[case("localhost.evil.example:8788", false)]
+    #[case("", false)]
+    fn only_our_own_names_are_served(#[case] host: &str, #[case] ours: bool) {
+        assert_eq!(is_our_host(host, "10.1.2.3:8788".parse().expect("an address")), ours);
+    }
+}

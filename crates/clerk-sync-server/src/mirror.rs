@@ -1,0 +1,182 @@
+//! From settings to the parts that work together: store, Clerk's client, engine.
+
+use crate::{
+    cli::Usage,
+    settings::{Loaded, Problem, Settings, Source, UsersConfig},
+};
+use anyhow::Context as _;
+use clerk_auth::clock::{Clock, SystemClock};
+use clerk_sync::{
+    clerk::{Budget, ClerkApi, HttpClerk, Reads},
+    engine::{DoorOptions, Engine},
+    instance::{self, BindError},
+    mapping::{Column, Kind, Mapping, MappingSpec, OnDelete, Source as ColumnSource, TableName},
+    metrics::Metrics,
+    store::{self, Store},
+};
+use secrecy::SecretString;
+use std::{sync::Arc, time::Duration};
+
+/// How long a command waits for a database that does not answer yet.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
+const DATABASE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Everything that works on one database.
+#[derive(Debug, Clone)]
+pub(crate) struct Mirror {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) engine: Engine,
+    clerk: Arc<dyn ClerkApi>,
+    budget: Arc<Budget>,
+    secret_key: SecretString,
+}
+
+/// The settings and the mapping they describe, or everything that is wrong with them.
+pub(crate) fn checked(mut loaded: Loaded) -> anyhow::Result<(Settings, Arc<Mapping>)> {
+    let mapping = mapping(&mut loaded);
+    let settings = loaded.into_settings().map_err(|problems| Usage(problems.to_string()))?;
+    // Without a problem there is a mapping.
+    let mapping = mapping.ok_or_else(|| Usage("[users] cannot be used".to_owned()))?;
+    Ok((settings, Arc::new(mapping)))
+}
+
+/// Checks `[users]`; what is wrong is added to the problems.
+pub(crate) fn mapping(loaded: &mut Loaded) -> Option<Mapping> {
+    let users = loaded.settings()?.users.clone();
+    match spec(&users).and_then(|spec| {
+        Mapping::try_new(spec).map_err(|error| Problem::at(users_source(&users), error.to_string()))
+    }) {
+        Ok(mapping) => Some(mapping),
+        Err(problem) => {
+            loaded.problems.push(problem);
+            None
+        }
+    }
+}
+
+fn users_source(users: &UsersConfig) -> Source {
+    users.source_of("columns")
+}
+
+fn spec(users: &UsersConfig) -> Result<MappingSpec, Problem> {
+    let default = MappingSpec::default();
+    let table = TableName::parse(&users.table)
+        .map_err(|error| Problem::at(users.source_of("table"), format!("[users] table: {error}")))?;
+    let columns = match &users.columns {
+        None => default.columns,
+        Some(columns) => columns.iter().map(|column| read_column(users, column)).collect::<Result<_, _>>()?,
+    };
+    let on_delete = match users.on_delete {
+        crate::settings::OnDelete::Delete => OnDelete::Delete,
+        crate::settings::OnDelete::Mark => OnDelete::Mark,
+        crate::settings::OnDelete::Anonymize => OnDelete::Anonymize,
+        crate::settings::OnDelete::Keep => OnDelete::Keep,
+    };
+    let allow = users.allow.iter().map(|allowed| allowed.as_str().to_owned()).collect();
+    Ok(MappingSpec { table, create: users.create, on_delete, columns, allow })
+}
+
+fn read_column(users: &UsersConfig, column: &crate::settings::ColumnConfig) -> Result<Column, Problem> {
+    let source = ColumnSource::parse(&column.from).map_err(|error| {
+        let source = match &users.path {
+            Some(path) => Source::File { path: path.clone(), line: column.line },
+            None => users_source(users),
+        };
+        Problem::at(source, format!("[users.columns] {} = {:?}: {error}", column.name, column.from))
+    })?;
+    let kind = column.kind.map_or_else(
+        || source.default_kind(),
+        |kind| match kind {
+            crate::settings::ColumnKind::Text => Kind::Text,
+            crate::settings::ColumnKind::Integer => Kind::Integer,
+            crate::settings::ColumnKind::Boolean => Kind::Boolean,
+            crate::settings::ColumnKind::Timestamp => Kind::Timestamp,
+            crate::settings::ColumnKind::Json => Kind::Json,
+        },
+    );
+    Ok(Column { name: column.name.clone(), source, kind })
+}
+
+/// Opens the database that the settings name.
+pub(crate) async fn open_store(settings: &Settings, mapping: Arc<Mapping>) -> anyhow::Result<Arc<dyn Store>> {
+    store::open(&settings.database_url, mapping)
+        .await
+        .with_context(|| format!("DATABASE_URL {}", settings.database_url))
+}
+
+/// Makes the schema ready, or refuses to work on one that is not. Waits a while for a database that is not there yet.
+pub(crate) async fn prepare(store: &dyn Store, clock: &dyn Clock, migrate: bool) -> anyhow::Result<()> {
+    let give_up = clock.monotonic() + DATABASE_PATIENCE;
+    loop {
+        match try_prepare(store, migrate).await {
+            Err(error) if is_transient(&error) && clock.monotonic() < give_up => {
+                tracing::warn!(error = format!("{error:#}"), "the database does not answer yet");
+                clock.sleep(DATABASE_PAUSE).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+fn is_transient(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<clerk_sync::store::StoreError>()
+        .is_some_and(clerk_sync::store::StoreError::is_transient)
+}
+
+async fn try_prepare(store: &dyn Store, migrate: bool) -> anyhow::Result<()> {
+    if migrate {
+        for done in store.migrate().await? {
+            tracing::info!("migrated: {done}");
+        }
+        return Ok(());
+    }
+    require_ready(store).await
+}
+
+/// For commands that only look: the schema must be there.
+pub(crate) async fn require_ready(store: &dyn Store) -> anyhow::Result<()> {
+    let schema = store.schema().await?;
+    if schema.is_ready() {
+        return Ok(());
+    }
+    anyhow::bail!(
+        "the database's schema is version {} and this program works with {}{}: run clerk-sync migrate, \
+         or apply what clerk-sync migrate --print prints",
+        schema.found,
+        schema.known,
+        if schema.users_table_ready { "" } else { ", and the users table lacks columns or is missing" }
+    )
+}
+
+impl Mirror {
+    /// Starts the engine on a prepared store.
+    pub(crate) fn start(settings: &Settings, store: Arc<dyn Store>) -> anyhow::Result<Self> {
+        let secret_key = settings.require_secret_key().map_err(|missing| Usage(missing.to_string()))?.clone();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let metrics = Arc::new(Metrics::default());
+        let clerk: Arc<dyn ClerkApi> =
+            Arc::new(HttpClerk::try_new(&settings.clerk_api_url, secret_key.clone(), Arc::clone(&metrics))?);
+        let budget = Arc::new(Budget::new(settings.requests_per_10s, Arc::clone(&clock)));
+        let reads = Reads::new(Arc::clone(&clerk), Arc::clone(&budget));
+        let engine = Engine::start(
+            Arc::clone(&store),
+            reads,
+            Arc::clone(&clock),
+            Arc::clone(&metrics),
+            DoorOptions::default(),
+        );
+        Ok(Self { store, clock, metrics, engine, clerk, budget, secret_key })
+    }
+
+    /// Finds out which instance this is, and tells the engine.
+    pub(crate) async fn bind(&self) -> Result<(), BindError> {
+        let instance =
+            instance::bind(self.store.as_ref(), self.clerk.as_ref(), &self.budget, &self.secret_key).await?;
+        tracing::info!(instance.id = instance, "this database mirrors the instance");
+        self.engine.bound_to(instance);
+        Ok(())
+    }
+}
