@@ -32,5 +32,5 @@ pub(crate) fn router(public: Public) -> Router {
         .route("/readyz", get(health::ready))
         .fallback(async || ApiError::NOT_FOUND)
         .method_not_allowed_fallback(async || ApiError::METHOD_NOT_ALLOWED)
-        .with_state(public)
+        .with_state(Arc::new(public))
 }

@@ -2,11 +2,15 @@
 //!
 //! Every flow is another way to observe a user and ends in [`Engine::apply`].
 
+#[cfg(test)]
+mod convergence;
 mod door;
 mod isolate;
 mod receive;
 mod reread;
 mod settle;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use door::{ApplyError, DoorOptions};
 pub use receive::{Receipt, Replay};
@@ -48,7 +52,7 @@ struct Parts {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     door: Door,
-    settling: Settling,
+    settling: Arc<Settling>,
     doubts: Doubts,
     instance: OnceLock<String>,
     last_event_ms: AtomicI64,
@@ -63,14 +67,21 @@ impl Engine {
         metrics: Arc<Metrics>,
         options: DoorOptions,
     ) -> Self {
+        let settling = Arc::new(Settling::default());
         let parts = Arc::new(Parts {
             mapping: Arc::clone(store.mapping()),
-            door: Door::open(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&metrics), options),
+            door: Door::open(
+                Arc::clone(&store),
+                Arc::clone(&clock),
+                Arc::clone(&metrics),
+                Arc::clone(&settling),
+                options,
+            ),
             store,
             reads,
             clock,
             metrics,
-            settling: Settling::default(),
+            settling,
             doubts: Doubts::default(),
             instance: OnceLock::new(),
             last_event_ms: AtomicI64::new(0),
@@ -125,12 +136,7 @@ impl Engine {
 
 impl Parts {
     async fn apply(&self, observation: Observation) -> Result<Applied, ApplyError> {
-        let user = observation.user.clone();
-        let applied = self.door.apply(observation).await?;
-        if let Some(from) = applied.settle_from {
-            self.settling.settle(user, from);
-        }
-        Ok(applied)
+        self.door.apply(observation).await
     }
 
     fn accepted_event(&self) {

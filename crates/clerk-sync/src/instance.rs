@@ -63,7 +63,11 @@ pub async fn bind(
         return Ok(bound.instance_id.clone());
     }
     let permit = budget.permit(Lane::Person, PATIENCE).await?;
-    let found = clerk.instance(permit).await?.id;
+    let answer = clerk.instance(permit).await;
+    if let Some(retry_after) = answer.as_ref().err().and_then(ClerkError::retry_after) {
+        budget.close_for(retry_after);
+    }
+    let found = answer?.id;
     if let Some(bound) = bound.filter(|bound| bound.instance_id != found) {
         return Err(BindError::OtherInstance { bound: bound.instance_id, found });
     }
@@ -86,3 +90,6 @@ fn fingerprint(key: &SecretString) -> String {
         hex
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,7 +73,7 @@ pub struct Claim {
     /// Set by the second of two direct reads that agree, a minute apart, on a lower `updated_at` than this one:
     /// a standing observation with exactly this `updated_at` gives way.
     pub resets: Option<i64>,
-    /// Read in answer to a tie; it asks for no further read.
+    /// Read in answer to a tie; if it wins, it asks for no further read.
     pub settles: bool,
 }
 
@@ -146,7 +146,8 @@ pub fn decide(standing: Option<Standing>, claim: &Claim) -> Decision {
         return if newer { stands(Verdict::Refreshed, None) } else { keep(Verdict::Duplicate, None) };
     }
     // A tie: Clerk says two things of one `updated_at`. One stands at once, and Clerk is asked which.
-    let asks = new.state == State::Present && !claim.settles;
+    // An answer that loses was overtaken: what stands was seen again, later than the tie, while Clerk was asked.
+    let asks = new.state == State::Present && (!claim.settles || new < old);
     let settle_from = asks.then(|| new.as_of.max(old.as_of) + 1);
     if new > old { stands(Verdict::Stands, settle_from) } else { keep(Verdict::Stale, settle_from) }
 }

@@ -2,7 +2,7 @@
 
 use super::{Public, error::ApiError};
 use axum::extract::State;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// A probe waits no longer.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -19,7 +19,7 @@ pub(super) async fn alive() -> &'static str {
 }
 
 /// The database answers and its schema is the one we know.
-pub(super) async fn ready(State(public): State<Public>) -> Result<&'static str, ApiError> {
+pub(super) async fn ready(State(public): State<Arc<Public>>) -> Result<&'static str, ApiError> {
     match tokio::time::timeout(TIMEOUT, public.mirror.store.schema()).await {
         Ok(Ok(schema)) if schema.is_ready() => Ok("ready"),
         Ok(Err(error)) => {

@@ -14,7 +14,7 @@ use clerk_sync::{
     engine::Receipt,
     webhook::{Headers, MAX_BODY_BYTES, Refusal},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 const NO_SECRET: ApiError = ApiError::unavailable(
     "webhook_secret_missing",
@@ -34,7 +34,7 @@ const NOT_AN_EVENT: ApiError =
         .aborting_delivery();
 
 /// Verifies, applies, and only then answers 2xx.
-pub(super) async fn receive(State(public): State<Public>, request: Request) -> Response {
+pub(super) async fn receive(State(public): State<Arc<Public>>, request: Request) -> Response {
     match try_receive(&public, request).await {
         Ok(answer) => answer.into_response(),
         Err(error) => error.into_response(),

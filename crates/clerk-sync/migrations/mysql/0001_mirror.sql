@@ -25,8 +25,7 @@ create table if not exists clerk_sync_users (
     digest varbinary(16) not null,
     fingerprint bigint not null,
     created_at bigint,
-    lifted_as_of bigint,
-    key clerk_sync_users_gone (state, as_of)
+    lifted_as_of bigint
 ) engine = InnoDB default character set utf8mb4 collate utf8mb4_bin;
 
 -- The change feed: append-only, numbered without gaps in the order of commits.

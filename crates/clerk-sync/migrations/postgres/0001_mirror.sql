@@ -1,6 +1,6 @@
 -- What is true of the whole database, in one row.
 create table clerk_sync_meta (
-    id smallint primary key check (id = 1),
+    id smallint primary key,
     schema_version integer not null,
     -- Changes when the feed's numbers begin anew.
     epoch text not null,
@@ -20,7 +20,7 @@ insert into clerk_sync_meta (id, schema_version, epoch) values (1, 1, gen_random
 create table clerk_sync_users (
     user_id text collate "C" primary key,
     -- 0 provisional, 1 present, 2 gone
-    state smallint not null check (state between 0 and 2),
+    state smallint not null,
     updated_at bigint not null,
     as_of bigint not null,
     -- 16 bytes over the mapped values, empty when gone
@@ -36,7 +36,7 @@ create index clerk_sync_users_gone on clerk_sync_users (as_of) where state = 2;
 create table clerk_sync_changes (
     number bigint primary key,
     user_id text collate "C" not null,
-    change text not null check (change in ('created', 'updated', 'deleted')),
+    change text not null,
     flow text not null,
     message_id text,
     updated_at bigint,

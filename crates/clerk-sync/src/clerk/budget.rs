@@ -13,6 +13,7 @@ use std::{
 use tokio::sync::Notify;
 
 const WINDOW: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// Who waits for a call. Earlier variants go first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -165,6 +166,8 @@ impl State {
             .and_then(|index| self.sent.get(index.min(self.sent.len().saturating_sub(1))))
         {
             Some(sent) => (*sent + WINDOW).saturating_sub(now),
+            // The window is empty, and those that go first woke at the same moment and have not gone yet.
+            None if full > 0 => LOOK_AGAIN,
             None => Duration::ZERO,
         };
         Some(closed.max(free)).filter(|wait| !wait.is_zero())
@@ -252,6 +255,16 @@ mod tests {
             }
         }
         assert_eq!(lanes, [Lane::Person, Lane::Webhook, Lane::Background]);
+    }
+
+    /// Everyone wakes when the window is empty again, and whoever happens to be first looks first.
+    #[test]
+    fn a_machine_that_wakes_first_lets_the_people_go() {
+        let mut state = State { waiting: [1, 0, 0], ..State::default() };
+        let now = Duration::from_secs(100);
+        assert_eq!(state.wait(now, 1, Lane::Background as usize), Some(LOOK_AGAIN));
+        assert_eq!(state.wait(now, 2, Lane::Background as usize), None, "there is room for both");
+        assert_eq!(state.wait(now, 1, Lane::Person as usize), None);
     }
 
     #[tokio::test]

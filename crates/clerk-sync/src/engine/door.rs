@@ -3,7 +3,7 @@
 //! While transactions run, arriving observations gather; the next transaction takes them all. Several batches may
 //! be on their way at once, but no user is in two of them. Each caller is answered after its commit.
 
-use super::isolate;
+use super::{isolate, settle::Settling};
 use crate::{
     metrics::Metrics,
     observation::{Flow, Observation},
@@ -71,6 +71,7 @@ struct Shared {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
+    settling: Arc<Settling>,
     options: DoorOptions,
     queue: Mutex<Queue>,
     arrived: Notify,
@@ -84,8 +85,8 @@ struct Queue {
     busy: HashSet<UserId>,
     /// Observations in each transaction that runs.
     in_flight: usize,
-    /// The size of the last batch: about as many will come back soon.
-    last_batch: usize,
+    /// The size of batches lately, slowly forgetting: about as many arrive while one is written.
+    typical_batch: usize,
     closed: bool,
 }
 
@@ -94,12 +95,14 @@ impl Door {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
+        settling: Arc<Settling>,
         options: DoorOptions,
     ) -> Self {
         let shared = Arc::new(Shared {
             store,
             clock,
             metrics,
+            settling,
             options,
             queue: Mutex::default(),
             arrived: Notify::new(),
@@ -191,7 +194,7 @@ impl Queue {
     /// The next batch, or nothing if it is better to wait for more: a small transaction beside a running one costs
     /// the database more than it saves the few that wait.
     fn take(&mut self, running: usize, max_batch: usize) -> Vec<Job> {
-        let enough = if running == 0 { 1 } else { (self.last_batch / 2).clamp(8, 64) };
+        let enough = if running == 0 { 1 } else { self.typical_batch.max(8).min(max_batch) };
         if self.waiting.len() < enough {
             return Vec::new();
         }
@@ -210,7 +213,7 @@ impl Queue {
         if !batch.is_empty() {
             self.busy.extend(batch.iter().map(|job| job.observation.user.clone()));
             self.in_flight += batch.len();
-            self.last_batch = batch.len();
+            self.typical_batch = batch.len().max(self.typical_batch - self.typical_batch / 8);
         }
         batch
     }
@@ -219,24 +222,40 @@ impl Queue {
 async fn commit(shared: Arc<Shared>, batch: Vec<Job>) {
     let (observations, answers): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|job| (job.observation, job.answer)).unzip();
+    let running = Running { shared, observations };
+    let Running { shared, observations } = &running;
     let started = shared.clock.monotonic();
-    let results = isolate::commit(shared.store.as_ref(), &observations).await;
+    let results = isolate::commit(shared.store.as_ref(), observations).await;
     shared.metrics.commit(observations.len(), shared.clock.monotonic().saturating_sub(started));
-    {
-        let mut queue = shared.queue();
-        for observation in &observations {
-            queue.busy.remove(&observation.user);
-        }
-        queue.in_flight -= observations.len();
-        if queue.closed {
-            shared.drained.notify_waiters();
-        }
-    }
     let now_ms = shared.clock.now_ms();
     for ((observation, result), answer) in observations.iter().zip(results).zip(answers) {
         shared.measure(observation, &result, now_ms);
-        // The caller may have gone; its observation is written all the same.
+        // Here and not by the caller: it may have gone, and its observation is written all the same. Sent again it
+        // would be a duplicate, and nobody would learn of the tie.
+        if let Ok(Applied { settle_from: Some(from), .. }) = &result {
+            shared.settling.settle(observation.user.clone(), *from);
+        }
         let _ = answer.send(result);
+    }
+}
+
+/// The observations of one transaction. Dropped when their callers are answered, or by a panic in the store: either
+/// way their users are free again.
+struct Running {
+    shared: Arc<Shared>,
+    observations: Vec<Observation>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut queue = self.shared.queue();
+        for observation in &self.observations {
+            queue.busy.remove(&observation.user);
+        }
+        queue.in_flight -= self.observations.len();
+        if queue.closed {
+            self.shared.drained.notify_waiters();
+        }
     }
 }
 

@@ -67,8 +67,9 @@ async fn split(store: &dyn Store, batch: &[Observation], error: StoreError) -> V
     outcomes
 }
 
-/// Two groups of users; or, for a single user whose winner was refused, the losers alone: they were folded away for
-/// a row that cannot be written, and one of them may be the newest that can.
+/// The groups to try next, the first one last. Two groups of users; or, for a single user whose winner was refused, the
+/// losers: they were folded away for a row that cannot be written, and one of them may be the newest that can. Then the
+/// winner alone, for it may have been refused on account of a loser: a lifted deletion only looks like a winner.
 fn halves(batch: &[Observation], group: &[usize], error: &StoreError) -> Vec<Vec<usize>> {
     let user = |index: usize| &batch[group[index]].user;
     let middle = group.len() / 2;
@@ -84,7 +85,7 @@ fn halves(batch: &[Observation], group: &[usize], error: &StoreError) -> Vec<Vec
     }
     let winner = group.iter().copied().max_by_key(|position| batch[*position].claim.version);
     let losers: Vec<usize> = group.iter().copied().filter(|position| Some(*position) != winner).collect();
-    if losers.is_empty() { Vec::new() } else { vec![losers] }
+    if losers.is_empty() { Vec::new() } else { vec![winner.into_iter().collect(), losers] }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::{ApplyError, Engine, Parts, Reread, RereadError, reread::Wish};
 use crate::{
     clerk::{Freshness, Lane},
     event::{self, Event, NotAnEvent},
-    mapping::Value,
+    mapping,
     observation::{Flow, Observation},
     rule::State,
     store::{NewDeadLetter, StoreError},
@@ -51,7 +51,7 @@ impl Engine {
                 return Receipt::NotAnEvent;
             }
         };
-        let message = Message { id: message_id, event_type: &parsed.event_type };
+        let message = Message { id: message_id, event_type: &parsed.event_type, body };
         let receipt = parts.take(parsed.event, message).await;
         if matches!(receipt, Receipt::Accepted | Receipt::Buried) {
             parts.accepted_event();
@@ -102,6 +102,7 @@ pub enum Replay {
 struct Message<'a> {
     id: &'a str,
     event_type: &'a str,
+    body: &'a [u8],
 }
 
 impl Parts {
@@ -116,11 +117,12 @@ impl Parts {
                 );
                 ("foreign", Receipt::Ignored)
             }
-            Event::Hopeless => self.bury(message, None, "the event names no user", None).await,
+            // What is rare is boxed, so that the common way stays small.
+            Event::Hopeless => Box::pin(self.bury(message, None, "the event names no user")).await,
             Event::Observed(observation) => self.take_observation(observation, message).await,
             Event::Reread { user, reason } => {
                 tracing::info!(svix.id = message.id, user.id = %user, %reason, "an event is not applied, its user is read");
-                self.heal(user, message, None).await
+                Box::pin(self.heal(user, message, None)).await
             }
         };
         self.metrics.event(message.event_type, outcome);
@@ -135,7 +137,6 @@ impl Parts {
         let user = observation.user.clone();
         observation.message_id = Some(message.id.into());
         let gone = observation.claim.version.state == State::Gone;
-        // A copy only for what a dead letter would need.
         let refused = match self.apply(observation).await {
             Ok(applied) => {
                 tracing::debug!(svix.id = message.id, user.id = %user, verdict = ?applied.verdict, "event applied");
@@ -147,9 +148,9 @@ impl Parts {
         tracing::warn!(svix.id = message.id, user.id = %user, error = %refused, "the database refused an event's row");
         if gone {
             // Clerk has nothing to add to a deletion.
-            return self.bury(message, Some(user), &refused.to_string(), None).await;
+            return Box::pin(self.bury(message, Some(user), &refused.to_string())).await;
         }
-        self.heal(user, message, Some(refused)).await
+        Box::pin(self.heal(user, message, Some(refused))).await
     }
 
     /// Reads the user and applies what Clerk says. What even then cannot be applied is buried.
@@ -182,8 +183,7 @@ impl Parts {
             Err(error) => {
                 let reason = refused
                     .map_or_else(|| error.to_string(), |refused| format!("{refused}; read again: {error}"));
-                let mapped = self.store.row(&user).await.ok().flatten().map(|row| self.as_json(&row));
-                self.bury(message, Some(user), &reason, mapped).await
+                self.bury(message, Some(user), &reason).await
             }
         }
     }
@@ -193,14 +193,13 @@ impl Parts {
         message: Message<'_>,
         user: Option<UserId>,
         reason: &str,
-        mapped: Option<String>,
     ) -> (&'static str, Receipt) {
         let letter = NewDeadLetter {
             message_id: Some(message.id.chars().take(255).collect()),
             event_type: message.event_type.chars().take(100).collect(),
             user,
             reason: reason.to_owned(),
-            mapped,
+            mapped: self.mapped_values(message.body),
             buried_at: self.clock.now_ms(),
         };
         match self.store.bury(&letter).await {
@@ -224,9 +223,12 @@ impl Parts {
         ("try_later", Receipt::TryLater { after })
     }
 
-    /// A row as a JSON object by column.
-    fn as_json(&self, row: &[Value]) -> String {
-        crate::mapping::row_json(&self.mapping, row).to_string()
+    /// The event's mapped values as a JSON object by column, if they can be read. Read once more, so that events that
+    /// can be applied, nearly all, need no copy.
+    fn mapped_values(&self, body: &[u8]) -> Option<String> {
+        let parsed = event::parse(body, &self.mapping, self.instance.get()?).ok()?;
+        let Event::Observed(Observation { row: Some(row), .. }) = parsed.event else { return None };
+        Some(mapping::row_json(&self.mapping, &row).to_string())
     }
 }
 
@@ -237,3 +239,6 @@ fn verdict_label(verdict: crate::rule::Verdict) -> &'static str {
         crate::rule::Verdict::Stale => "stale",
     }
 }
+
+#[cfg(test)]
+mod tests;

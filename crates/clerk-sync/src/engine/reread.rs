@@ -232,3 +232,6 @@ impl Parts {
         Ok(Reread::Applied { present: false, applied })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,10 +27,21 @@ const MAX_ATTEMPTS: u32 = 64;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Settling {
     waiting: Mutex<Waiting>,
     changed: Notify,
+    slots: Arc<Semaphore>,
+}
+
+impl Default for Settling {
+    fn default() -> Self {
+        Self {
+            waiting: Mutex::default(),
+            changed: Notify::new(),
+            slots: Arc::new(Semaphore::new(CONCURRENT)),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -110,14 +121,25 @@ impl Settling {
         (taken, next, waiting.closed)
     }
 
-    fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         self.lock().by_user.len()
+    }
+
+    /// Whether nothing waits and nothing runs.
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting() == 0 && !self.is_reading()
+    }
+
+    /// Whether a read is on its way.
+    #[cfg(test)]
+    pub(super) fn is_reading(&self) -> bool {
+        self.slots.available_permits() < CONCURRENT
     }
 }
 
 /// Works until the engine is gone or drained.
 pub(super) async fn run(parts: Weak<Parts>) {
-    let slots = Arc::new(Semaphore::new(CONCURRENT));
     loop {
         let Some(strong) = parts.upgrade() else { return };
         let (due, next, closed) = strong.settling.take_due(strong.clock.monotonic());
@@ -126,7 +148,7 @@ pub(super) async fn run(parts: Weak<Parts>) {
         }
         strong.metrics.rereads(strong.settling.waiting() + due.len());
         for (user, task) in due {
-            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+            let Ok(slot) = Arc::clone(&strong.settling.slots).acquire_owned().await else { return };
             let parts = Arc::clone(&strong);
             tokio::spawn(async move {
                 parts.settle(user, task).await;
@@ -134,9 +156,12 @@ pub(super) async fn run(parts: Weak<Parts>) {
             });
         }
         let wait = next.unwrap_or(LONGEST_RETRY).min(LONGEST_RETRY);
+        // While it waits it keeps no engine alive.
+        let (settling, clock) = (Arc::clone(&strong.settling), Arc::clone(&strong.clock));
+        drop(strong);
         tokio::select! {
-            () = strong.settling.changed.notified() => {}
-            () = strong.clock.sleep(wait) => {}
+            () = settling.changed.notified() => {}
+            () = clock.sleep(wait) => {}
         }
     }
 }
@@ -168,3 +193,6 @@ impl Parts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

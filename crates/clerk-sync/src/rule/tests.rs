@@ -75,6 +75,21 @@ fn a_tie_asks_clerk_and_its_answer_asks_no_more() {
 }
 
 #[test]
+fn an_answer_to_a_tie_that_was_overtaken_asks_again() {
+    let tie = step(present(10, 30, 2), present(10, 20, 1));
+    assert_eq!(tie.settle_from, Some(31));
+    // The winner of the tie is seen once more, later, while Clerk is asked.
+    let refreshed = decide(tie.standing, &present(10, 40, 2));
+    assert_eq!((refreshed.verdict, refreshed.settle_from), (Verdict::Refreshed, None));
+    let answer = Claim { settles: true, ..present(10, 31, 1) };
+    let overtaken = decide(refreshed.standing, &answer);
+    assert_eq!((overtaken.verdict, overtaken.settle_from), (Verdict::Stale, Some(41)));
+    let again = Claim { settles: true, ..present(10, 41, 1) };
+    let settled = decide(overtaken.standing, &again);
+    assert_eq!((settled.verdict, settled.settle_from), (Verdict::Stands, None));
+}
+
+#[test]
 fn a_tie_of_as_of_too_is_decided_by_the_digest() {
     assert_eq!(step(present(10, 20, 1), present(10, 20, 2)).verdict, Verdict::Stands);
     assert_eq!(step(present(10, 20, 2), present(10, 20, 1)).verdict, Verdict::Stale);

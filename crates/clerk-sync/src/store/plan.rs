@@ -16,6 +16,8 @@ pub(super) struct Plan<'a> {
     pub(super) new_entries: Vec<(&'a UserId, Entry)>,
     /// Ledger entries that change.
     pub(super) changed_entries: Vec<(&'a UserId, Entry)>,
+    /// What those entries were, in the same order.
+    pub(super) changed_from: Vec<Entry>,
     /// Rows to write.
     pub(super) rows: Vec<PlannedRow<'a>>,
     /// Rows to delete.
@@ -114,7 +116,10 @@ fn plan_user<'a>(
     let entry = Entry { standing: after, created_at };
     match before {
         None => plan.new_entries.push((user, entry)),
-        Some(before) if effect.ledger || *before != entry => plan.changed_entries.push((user, entry)),
+        Some(before) if effect.ledger || *before != entry => {
+            plan.changed_entries.push((user, entry));
+            plan.changed_from.push(*before);
+        }
         Some(_) => {}
     }
     let Some(by) = by.filter(|_| effect.row) else { return };

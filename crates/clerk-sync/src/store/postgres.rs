@@ -1,8 +1,9 @@
 //! PostgreSQL.
 //!
-//! Every call runs in one short transaction that brings its own limits and search path, so nothing depends on
-//! session state, and poolers in transaction mode are fine.
+//! Sessions are set up once with limits and search path. Behind a pooler in transaction mode, where sessions belong to
+//! nobody, every transaction brings them along instead.
 
+mod bind;
 mod commit;
 mod connect;
 mod dead_letters;
@@ -10,6 +11,7 @@ mod errors;
 mod meta;
 mod migrate;
 mod read;
+mod write;
 
 use super::{
     Applied, Binding, DeadLetter, Entry, FeedPage, Gauges, NewDeadLetter, SchemaState, Store, StoreError,
@@ -35,9 +37,11 @@ pub struct PostgresStore {
     pool: PgPool,
     mapping: Arc<Mapping>,
     begin: Arc<str>,
-    sql: commit::RowSql,
+    sql: write::WriteSql,
     /// Whether statements may be prepared once and kept by name.
     keeps_statements: bool,
+    /// Whether sessions are ours alone and carry our limits.
+    sets_up_sessions: bool,
 }
 
 impl PostgresStore {
@@ -49,8 +53,9 @@ impl PostgresStore {
         Ok(Self {
             pool: connect::pool(target)?,
             begin: connect::begin_sql(target).into(),
-            sql: commit::RowSql::new(&mapping),
+            sql: write::WriteSql::new(&mapping),
             keeps_statements: target.keeps_prepared_statements(),
+            sets_up_sessions: connect::sets_up_sessions(target),
             mapping,
         })
     }
@@ -71,7 +76,7 @@ impl Store for PostgresStore {
     }
 
     fn concurrent_commits(&self) -> usize {
-        4
+        2
     }
 
     async fn commit(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {

@@ -52,7 +52,18 @@ impl SqliteStore {
     }
 
     async fn begin(&self, doing: &'static str) -> Result<Tx, StoreError> {
-        self.writer.begin_with("begin immediate").await.map_err(storing(doing))
+        const BEGIN: &str = "begin immediate";
+        let begun = match self.writer.begin_with(BEGIN).await {
+            // SQLite ended the last transaction by itself, as on a full disk or a failed write. The driver still counts
+            // it, and would refuse every later one on this connection.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                let spoilt = self.writer.acquire().await.map_err(storing(doing))?;
+                spoilt.close().await.map_err(storing(doing))?;
+                self.writer.begin_with(BEGIN).await
+            }
+            begun => begun,
+        };
+        begun.map_err(storing(doing))
     }
 }
 

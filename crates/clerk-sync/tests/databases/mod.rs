@@ -1,4 +1,10 @@
 //! Real databases for tests, one fresh database, schema or file each.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test helper panics, and asks the environment for the servers"
+)]
 
 use clerk_sync::{
     database_url::DatabaseUrl,

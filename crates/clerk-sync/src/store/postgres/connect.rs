@@ -7,21 +7,31 @@ use crate::{
 };
 use secrecy::ExposeSecret;
 use sqlx::{
-    PgPool,
+    AssertSqlSafe, Executor as _, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Room for concurrent commits beside reads that people wait for.
 const DEFAULT_CONNECTIONS: u32 = 8;
 const POOL_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) fn pool(target: &ServerTarget) -> Result<PgPool, StoreError> {
+    let setup: Arc<str> = if sets_up_sessions(target) { session_sql(target).into() } else { Arc::from("") };
     let pool = PgPoolOptions::new()
         .max_connections(target.connection_limit.unwrap_or(DEFAULT_CONNECTIONS).max(1))
         .acquire_timeout(target.pool_timeout.unwrap_or(POOL_TIMEOUT).min(Duration::from_secs(10)))
         // A dead connection shows as an error that the sender retries; a check before each use costs a round trip.
         .test_before_acquire(false)
+        .after_connect(move |connection, _| {
+            let setup = Arc::clone(&setup);
+            Box::pin(async move {
+                if setup.is_empty() {
+                    return Ok(());
+                }
+                connection.execute(AssertSqlSafe(setup)).await.map(|_| ())
+            })
+        })
         .connect_lazy_with(options(target));
     Ok(pool)
 }
@@ -70,17 +80,40 @@ fn options(target: &ServerTarget) -> PgConnectOptions {
         .extra_float_digits(None)
 }
 
-/// Begins a transaction that cannot hang: locks, statements and idleness have an end.
-pub(super) fn begin_sql(target: &ServerTarget) -> String {
-    let mut sql = String::from(
-        "begin; set local lock_timeout = '5s'; set local statement_timeout = '10s'; \
-         set local idle_in_transaction_session_timeout = '15s'",
-    );
+/// Whether a session's settings stay with us from one transaction to the next.
+pub(super) fn sets_up_sessions(target: &ServerTarget) -> bool {
+    !target.transaction_pooler
+}
+
+/// No statement may hang: locks, statements and idleness have an end.
+///
+/// Statements are planned once, often while the tables are still empty, and every one of ours finds its rows by
+/// key: without sequential scans the plan stays right as the tables grow.
+fn limits(target: &ServerTarget) -> Vec<String> {
+    let mut limits: Vec<String> = [
+        "lock_timeout = '5s'",
+        "statement_timeout = '10s'",
+        "idle_in_transaction_session_timeout = '15s'",
+        "enable_seqscan = off",
+        "jit = off",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     if !target.search_path.is_empty() {
         let schemas: Vec<String> = target.search_path.iter().map(|schema| quoted(schema, '"')).collect();
-        sql.push_str("; set local search_path = ");
-        sql.push_str(&schemas.join(", "));
+        limits.push(format!("search_path = {}", schemas.join(", ")));
     }
+    limits
+}
+
+fn session_sql(target: &ServerTarget) -> String {
+    limits(target).iter().map(|limit| format!("set {limit}")).collect::<Vec<_>>().join("; ")
+}
+
+/// Begins a transaction; where sessions are not ours, with the limits.
+pub(super) fn begin_sql(target: &ServerTarget) -> String {
+    let limits = if sets_up_sessions(target) { Vec::new() } else { limits(target) };
+    let mut sql = limits.iter().fold("begin".to_owned(), |sql, limit| format!("{sql}; set local {limit}"));
     if target.writable_only {
         sql.push_str("; set transaction read write");
     }

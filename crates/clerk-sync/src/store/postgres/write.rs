@@ -1,0 +1,228 @@
+//! The statement that writes a plan, made of the parts that the plan has.
+
+use super::super::plan::Plan;
+use crate::mapping::{Column, Kind, Mapping, quoted};
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Which parts a plan has. Every shape is one prepared statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Shape {
+    pub(super) new_entries: bool,
+    pub(super) changed_entries: bool,
+    /// Rows to insert, which are expected to be missing.
+    pub(super) inserts: bool,
+    /// Rows to insert or update.
+    pub(super) upserts: bool,
+    pub(super) deletes: bool,
+    pub(super) heals: bool,
+    pub(super) changes: bool,
+}
+
+impl Shape {
+    /// `strangers`: rows that the ledger does not know of are expected to be missing, which saves the database the
+    /// look for them.
+    pub(super) fn of(plan: &Plan<'_>, strangers: bool) -> Self {
+        let expected_missing = |existed: bool| strangers && !existed;
+        Self {
+            new_entries: !plan.new_entries.is_empty(),
+            changed_entries: !plan.changed_entries.is_empty(),
+            inserts: plan.rows.iter().any(|row| expected_missing(row.existed)),
+            upserts: plan.rows.iter().any(|row| !expected_missing(row.existed)),
+            deletes: !plan.deleted.is_empty(),
+            heals: !plan.healed.is_empty(),
+            changes: !plan.changes.is_empty(),
+        }
+    }
+}
+
+/// Statements for one mapping.
+#[derive(Debug)]
+pub(super) struct WriteSql {
+    insert: RowSql,
+    upsert_resolution: String,
+    delete: String,
+    by_shape: Mutex<HashMap<Shape, Arc<str>>>,
+}
+
+/// The pieces of an insert of mapped rows.
+#[derive(Debug)]
+struct RowSql {
+    into: String,
+    /// `t.c1, t.c2::jsonb, ...`
+    values: String,
+    /// The columns' array types.
+    types: Vec<&'static str>,
+    /// `c1, c2, ...`
+    aliases: String,
+}
+
+const ENTRY_TYPES: [&str; 8] =
+    ["text", "smallint", "bigint", "bigint", "bytea", "bigint", "bigint", "bigint"];
+const ENTRY_COLUMNS: &str =
+    "user_id, state, updated_at, as_of, digest, fingerprint, created_at, lifted_as_of";
+/// What must still be so for an entry to be changed.
+const WAS_TYPES: [&str; 6] = ["smallint", "bigint", "bigint", "bytea", "bigint", "bigint"];
+const CHANGE_TYPES: [&str; 6] = ["text", "text", "text", "text", "bigint", "bigint"];
+
+impl WriteSql {
+    pub(super) fn new(mapping: &Mapping) -> Self {
+        let table = mapping.table().quoted('"');
+        let key = quoted(&mapping.key().name, '"');
+        let names: Vec<String> = mapping.columns().iter().map(|column| quoted(&column.name, '"')).collect();
+        let numbered = |each: fn(&Column, usize) -> String| {
+            let parts = mapping.columns().iter().enumerate().map(|(i, column)| each(column, i + 1));
+            parts.collect::<Vec<_>>().join(", ")
+        };
+        let insert = RowSql {
+            into: format!("insert into {table} ({})", names.join(", ")),
+            values: numbered(|column, i| match column.kind {
+                Kind::Json => format!("t.c{i}::jsonb"),
+                _ => format!("t.c{i}"),
+            }),
+            types: mapping.columns().iter().map(|column| array_type(column.kind)).collect(),
+            aliases: numbered(|_, i| format!("c{i}")),
+        };
+        let others =
+            names.iter().filter(|name| **name != key).map(|name| format!("{name} = excluded.{name}"));
+        let update = others.collect::<Vec<_>>().join(", ");
+        let action = if update.is_empty() { "nothing".to_owned() } else { format!("update set {update}") };
+        Self {
+            insert,
+            upsert_resolution: format!(" on conflict ({key}) do {action}"),
+            delete: format!("delete from {table} where {key} = any"),
+            by_shape: Mutex::default(),
+        }
+    }
+
+    /// The statement for plans of this shape. Its parameters come in the order of the shape's fields.
+    pub(super) fn statement(&self, shape: Shape) -> Arc<str> {
+        let mut by_shape = self.by_shape.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(by_shape.entry(shape).or_insert_with(|| self.compose(shape).into()))
+    }
+
+    /// Whether the guard of the statement failed, or a user of the ledger was there already.
+    pub(super) fn was_overtaken(error: &sqlx::Error) -> bool {
+        let Some(error) = error.as_database_error() else { return false };
+        error.code().is_some_and(|code| code == DIVISION_BY_ZERO)
+            || error.constraint() == Some("clerk_sync_users_pkey")
+    }
+
+    fn compose(&self, shape: Shape) -> String {
+        let mut parameters = Parameters(0);
+        let mut parts: Vec<String> = Vec::new();
+        // Counting what a part wrote makes PostgreSQL run it before the feed's lock is taken.
+        let mut expected: Vec<&str> = Vec::new();
+        let mut written: Vec<&str> = Vec::new();
+        if shape.new_entries {
+            let source = parameters.unnest(&ENTRY_TYPES);
+            parts.push(format!(
+                "new_entries as (insert into clerk_sync_users ({ENTRY_COLUMNS}) select * from {source} returning 1)"
+            ));
+            written.push("new_entries");
+        }
+        if shape.changed_entries {
+            let types: Vec<&str> = ENTRY_TYPES.into_iter().chain(WAS_TYPES).collect();
+            let source = parameters.unnest(&types);
+            parts.push(format!(
+                "changed_entries as (update clerk_sync_users u set state = t.state, updated_at = t.updated_at, \
+                 as_of = t.as_of, digest = t.digest, fingerprint = t.fingerprint, created_at = t.created_at, \
+                 lifted_as_of = t.lifted_as_of from {source} as t({ENTRY_COLUMNS}, was_state, was_updated_at, \
+                 was_as_of, was_digest, was_fingerprint, was_lifted_as_of) where u.user_id = t.user_id \
+                 and u.state = t.was_state and u.updated_at = t.was_updated_at and u.as_of = t.was_as_of \
+                 and u.digest = t.was_digest and u.fingerprint = t.was_fingerprint \
+                 and u.lifted_as_of is not distinct from t.was_lifted_as_of returning 1)"
+            ));
+            expected.push("changed_entries");
+        }
+        for (wanted, name, resolution) in
+            [(shape.inserts, "inserted", ""), (shape.upserts, "upserted", self.upsert_resolution.as_str())]
+        {
+            if wanted {
+                let RowSql { into, values, types, aliases } = &self.insert;
+                let source = parameters.unnest(types);
+                parts.push(format!(
+                    "{name} as ({into} select {values} from {source} as t({aliases}){resolution} returning 1)"
+                ));
+                written.push(name);
+            }
+        }
+        if shape.deletes {
+            parts.push(format!("deleted as ({}({}) returning 1)", self.delete, parameters.array("text")));
+            written.push("deleted");
+        }
+        if shape.heals {
+            // Nearly always there is none, which one look tells for all users.
+            parts.push(format!(
+                "healed as (delete from clerk_sync_dead_letters where exists (select 1 from clerk_sync_dead_letters) \
+                 and user_id = any({}) returning 1)",
+                parameters.array("text")
+            ));
+            written.push("healed");
+        }
+        let guard = guard(&mut parameters, &expected, &written);
+        let mut sql = format!("with {}", parts.join(", "));
+        // Writing to a String does not fail.
+        let _ = if shape.changes {
+            let count = parameters.next("bigint");
+            let source = parameters.unnest(&CHANGE_TYPES);
+            write!(
+                sql,
+                ", head as (update clerk_sync_meta set last_change = last_change + {count} where id = 1 and {guard} \
+                 returning last_change - {count} as base) \
+                 insert into clerk_sync_changes (number, user_id, change, flow, message_id, updated_at, as_of, written_at) \
+                 select head.base + t.position, t.user_id, t.change, t.flow, t.message_id, t.updated_at, t.as_of, \
+                 (extract(epoch from clock_timestamp()) * 1000)::bigint \
+                 from head, {source} with ordinality as t(user_id, change, flow, message_id, updated_at, as_of, position)"
+            )
+        } else {
+            write!(sql, " select {guard}")
+        };
+        sql
+    }
+}
+
+const DIVISION_BY_ZERO: &str = "22012";
+
+/// True, or an error that undoes the statement: PostgreSQL has no other way to say "all of it or nothing" within one.
+fn guard(parameters: &mut Parameters, expected: &[&str], written: &[&str]) -> String {
+    let count = |part: &&str| format!("(select count(*) from {part})");
+    let conditions = expected.iter().map(|part| format!("{} = {}", count(part), parameters.next("bigint")));
+    let conditions: Vec<String> =
+        conditions.chain(written.iter().map(|part| format!("{} >= 0", count(part)))).collect();
+    if conditions.is_empty() {
+        return "true".to_owned();
+    }
+    format!("1 / (case when {} then 1 else 0 end) = 1", conditions.join(" and "))
+}
+
+/// Numbers parameters in the order in which they are bound.
+struct Parameters(usize);
+
+impl Parameters {
+    fn next(&mut self, kind: &str) -> String {
+        self.0 += 1;
+        format!("${}::{kind}", self.0)
+    }
+
+    fn array(&mut self, kind: &str) -> String {
+        self.next(&format!("{kind}[]"))
+    }
+
+    fn unnest(&mut self, kinds: &[&str]) -> String {
+        let arrays: Vec<String> = kinds.iter().map(|kind| self.array(kind)).collect();
+        format!("unnest({})", arrays.join(", "))
+    }
+}
+
+fn array_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text | Kind::Json => "text",
+        Kind::Integer => "bigint",
+        Kind::Boolean => "boolean",
+        Kind::Timestamp => "timestamptz",
+    }
+}
