@@ -64,7 +64,7 @@ pub(crate) struct SampleApp {
 }
 
 /// The addresses as `dev` prints them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Addresses {
     /// This page.
     pub(crate) app: String,

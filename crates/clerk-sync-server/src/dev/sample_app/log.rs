@@ -8,7 +8,7 @@ use serde::Serialize;
 pub(super) const LINES: usize = 30;
 
 /// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Line {
     /// Counts up.
     pub(super) key: u64,
@@ -26,12 +26,13 @@ pub(super) struct Line {
 }
 
 /// How good it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Tone {
     Good,
     Waiting,
     Bad,
+    #[default]
     Quiet,
 }
 

@@ -16,6 +16,11 @@ pub(super) fn span(ms: i64) -> String {
     }
 }
 
+/// A delay as it was asked for: `3 s`, `250 ms`.
+pub(super) fn delay(ms: u64) -> String {
+    if ms >= 1_000 && ms.is_multiple_of(1_000) { format!("{} s", ms / 1_000) } else { format!("{ms} ms") }
+}
+
 /// `1 user`, `2 users`.
 pub(super) fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
@@ -44,5 +49,6 @@ mod tests {
         let shown = [-5, 0, 1, 999, 1_240, 12_340, 184_000, 7_260_000].map(span);
         let expected = ["<1 ms", "<1 ms", "1 ms", "999 ms", "1.24 s", "12.3 s", "3 min 4 s", "2 h 1 min"];
         assert_eq!(shown, expected);
+        assert_eq!([250, 3_000, 3_500].map(delay), ["250 ms", "3 s", "3500 ms"]);
     }
 }
