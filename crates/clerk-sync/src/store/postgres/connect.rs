@@ -96,6 +96,8 @@ fn limits(target: &ServerTarget) -> Vec<String> {
         "idle_in_transaction_session_timeout = '15s'",
         "enable_seqscan = off",
         "jit = off",
+        // Planning such a statement takes longer than running it.
+        "plan_cache_mode = force_generic_plan",
     ]
     .map(str::to_owned)
     .to_vec();

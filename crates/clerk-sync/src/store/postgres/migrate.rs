@@ -111,8 +111,9 @@ fn definition(column: &Column, key: &str) -> String {
 
 fn create_table(mapping: &Mapping) -> String {
     let columns = mapping.columns().iter().enumerate();
-    let columns = columns
-        .map(|(i, column)| definition(column, if i == mapping.key_position() { " primary key" } else { "" }));
+    let columns = columns.map(|(i, column)| {
+        definition(column, if i == mapping.key_position() { " collate \"C\" primary key" } else { "" })
+    });
     format!(
         "create table {} (\n    {}\n)",
         mapping.table().quoted('"'),
