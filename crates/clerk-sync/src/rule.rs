@@ -3,7 +3,7 @@
 //! A total order over observations, so that any history, in any order and with any duplicates, ends in the same
 //! state. Pure: no I/O, no clock. Our own clock is never compared with Clerk's, and arrival never counts.
 
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 /// How a user looked. Later variants beat earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -133,9 +133,10 @@ pub fn decide(standing: Option<Standing>, claim: &Claim) -> Decision {
     if new.state == State::Present && old.state == State::Present && claim.resets == Some(old.updated_at) {
         return stands(Verdict::Stands, None);
     }
-    if (new.state, new.updated_at) != (old.state, old.updated_at) {
-        let larger = (new.state, new.updated_at) > (old.state, old.updated_at);
-        return if larger { stands(Verdict::Stands, None) } else { keep(Verdict::Stale, None) };
+    match (new.state, new.updated_at).cmp(&(old.state, old.updated_at)) {
+        Ordering::Greater => return stands(Verdict::Stands, None),
+        Ordering::Less => return keep(Verdict::Stale, None),
+        Ordering::Equal => {}
     }
     if claim.fingerprint != standing.fingerprint {
         let newer = new.as_of >= old.as_of;
@@ -147,9 +148,10 @@ pub fn decide(standing: Option<Standing>, claim: &Claim) -> Decision {
     }
     // A tie: Clerk says two things of one `updated_at`. One stands at once, and Clerk is asked which.
     // An answer that loses was overtaken: what stands was seen again, later than the tie, while Clerk was asked.
-    let asks = new.state == State::Present && (!claim.settles || new < old);
+    let wins = new.cmp(&old) == Ordering::Greater;
+    let asks = new.state == State::Present && !(claim.settles && wins);
     let settle_from = asks.then(|| new.as_of.max(old.as_of) + 1);
-    if new > old { stands(Verdict::Stands, settle_from) } else { keep(Verdict::Stale, settle_from) }
+    if wins { stands(Verdict::Stands, settle_from) } else { keep(Verdict::Stale, settle_from) }
 }
 
 /// What a reader of the table sees happen between two standings.

@@ -7,7 +7,7 @@ pub const MAX_BYTES: usize = 255;
 
 /// A Clerk user's id, such as `user_3CNG9rEYQoliquKw5eHQ9eFeurU`.
 ///
-/// One to 255 visible ASCII characters. Case counts. Cheap to clone.
+/// One to 255 visible ASCII characters, and neither `.` nor `..`. Case counts. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(Arc<str>);
 
@@ -21,10 +21,11 @@ impl UserId {
     ///
     /// # Errors
     /// Where the text is empty, longer than 255 bytes, or holds anything but visible ASCII: databases disagree on
-    /// how such texts compare (trailing spaces, case of other alphabets), and Clerk's ids never look so.
+    /// how such texts compare (trailing spaces, case of other alphabets), and Clerk's ids never look so. Dots alone
+    /// would be another path, however they are encoded: URLs take `%2E%2E` for `..`.
     pub fn try_new(id: &str) -> Result<Self, InvalidUserId> {
         let visible = id.bytes().all(|byte| byte.is_ascii_graphic());
-        if id.is_empty() || id.len() > MAX_BYTES || !visible {
+        if id.is_empty() || id.len() > MAX_BYTES || !visible || matches!(id, "." | "..") {
             return Err(InvalidUserId);
         }
         Ok(Self(Arc::from(id)))
@@ -75,7 +76,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for id in ["", " ", "user_1 ", "user\u{0}1", "üser_1", "user\n1", &"a".repeat(256)] {
+        for id in ["", " ", "user_1 ", "user\u{0}1", "üser_1", "user\n1", ".", "..", &"a".repeat(256)] {
             assert_eq!(UserId::try_new(id), Err(InvalidUserId), "{id:?}");
         }
     }

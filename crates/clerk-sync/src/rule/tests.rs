@@ -23,6 +23,11 @@ fn gone(as_of: i64) -> Claim {
     claim(Version::gone(as_of))
 }
 
+#[test]
+fn digests_are_shown_in_hexadecimal() {
+    assert_eq!(format!("{:?}", digest(0xa5)), "a5".repeat(16));
+}
+
 fn run(claims: &[Claim]) -> Option<Standing> {
     claims.iter().fold(None, |standing, claim| decide(standing, claim).standing)
 }

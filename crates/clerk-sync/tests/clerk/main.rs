@@ -2,5 +2,6 @@
 
 mod bench;
 mod binding;
+mod keys;
 mod reads;
 mod synced;

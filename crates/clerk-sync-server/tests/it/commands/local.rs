@@ -1,0 +1,98 @@
+//! `emulate` and `dev`: the local Clerk, alone and with everything around it.
+
+use crate::harness::{Database, Setup, eventually};
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead as _, BufReader},
+    process::Child,
+};
+
+/// Starts a command and reads its first line.
+fn first_line(setup: &Setup, arguments: &[&str]) -> (Child, Value) {
+    let mut child = setup.command(arguments).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    (child, serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line:?}")))
+}
+
+async fn end(mut child: Child) {
+    std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    let mut status = None;
+    eventually("the end", async || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    })
+    .await;
+    assert_eq!(status.unwrap().code(), Some(0));
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+#[tokio::test]
+async fn emulate_is_a_clerk_that_serve_works_with() {
+    let (emulator, keys) = first_line(&Setup::bare(), &["emulate", "--listen", "127.0.0.1:0", "--json"]);
+    let database = Database::sqlite();
+    let setup = Setup::bare()
+        .set("CLERK_SECRET_KEY", text(&keys["secret_key"]))
+        .set("CLERK_PUBLISHABLE_KEY", text(&keys["publishable_key"]))
+        .set("CLERK_WEBHOOK_SIGNING_SECRET", text(&keys["webhook_signing_secret"]))
+        .set("CLERK_API_URL", text(&keys["clerk"]))
+        .set("DATABASE_URL", &database.url)
+        .set("CLERK_SYNC_LISTEN", "127.0.0.1:0")
+        .set("CLERK_SYNC_ADMIN_LISTEN", "none")
+        .set("CLERK_SYNC_LOG_FORMAT", "json");
+    let server = setup.serve().await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let clerk = text(&keys["clerk"]);
+    let webhook = json!({"url": server.url("/clerk/webhooks")}).to_string();
+    let webhook = http
+        .put(format!("{clerk}/__emulator/webhook"))
+        .header("content-type", "application/json")
+        .body(webhook);
+    assert_eq!(server.request(webhook).await.status, 204);
+    let user =
+        json!({"email_address": ["ada@example.com"], "first_name": "Ada", "skip_password_requirement": true});
+    let user = http
+        .post(format!("{clerk}/v1/users"))
+        .bearer_auth(text(&keys["secret_key"]))
+        .header("content-type", "application/json")
+        .body(user.to_string());
+    assert_eq!(server.request(user).await.status, 200);
+    eventually("the row", async || database.users().await.len() == 1).await;
+    server.stop().await;
+    end(emulator).await;
+}
+
+#[tokio::test]
+async fn emulate_takes_the_keys_of_the_environment() {
+    let setup = Setup::bare()
+        .set("CLERK_SECRET_KEY", "sk_test_itisme")
+        .set("CLERK_SYNC_WHATEVER", "is for serve")
+        .set("DATABASE_URL", "postgres://somewhere/else");
+    let arguments = ["emulate", "--listen", "127.0.0.1:0", "--json"];
+    let (first, keys) = first_line(&setup, &arguments);
+    assert_eq!(keys["secret_key"], "sk_test_itisme");
+    end(first).await;
+    let (second, again) = first_line(&setup, &arguments);
+    assert_eq!(again["instance"], keys["instance"], "a database stays bound to it");
+    end(second).await;
+}
+
+#[tokio::test]
+async fn dev_starts_everything_without_keys() {
+    let setup = Setup::bare();
+    for _ in 0..2 {
+        let (child, addresses) = first_line(&setup, &["dev", "--port", "0", "--json"]);
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        for (part, path) in [("clerk", "/healthz"), ("service", "/readyz"), ("admin", "/metrics")] {
+            let url = format!("{}{path}", text(&addresses[part]));
+            let status = http.get(&url).send().await.unwrap().status();
+            assert_eq!(status, 200, "{url}");
+        }
+        assert!(text(&addresses["app"]).starts_with("http://127.0.0.1:"), "{addresses}");
+        assert_eq!(addresses["database"], "sqlite://clerk-sync-dev.db");
+        end(child).await;
+    }
+}

@@ -1,0 +1,18 @@
+//! The real binary, as a child process, against an emulated Clerk and real databases.
+//!
+//! `scripts/with-databases cargo test -p clerk-sync-server --test it`
+
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod privacy;
+#[cfg(test)]
+mod replicas;
+#[cfg(test)]
+mod survival;
+#[cfg(test)]
+mod webhooks;
