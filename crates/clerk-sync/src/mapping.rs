@@ -16,9 +16,12 @@ mod table;
 mod value;
 
 pub use json::JsonError;
-pub(crate) use json::{Fields, FieldsSeed, Position, canonical_json, fields, integer, string};
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+pub(crate) use json::canonical_json;
+pub(crate) use json::{Fields, FieldsSeed, Position, fields, integer, string};
 pub use read::ReadError;
 pub use source::{InvalidSource, Source};
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(crate) use table::quoted;
 pub use table::{InvalidName, OnDelete, TableName};
 #[cfg(feature = "sqlite")]

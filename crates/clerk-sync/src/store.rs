@@ -1,11 +1,11 @@
 //! Where rows live. One door writes them: [`Store::commit`].
 //!
-//! A store holds no judgement: it reads what stands under a lock, lets [`plan`] decide by the rule, and writes the
+//! A store holds no judgement: it reads what stands under a lock, lets `plan` decide by the rule, and writes the
 //! plan in the same transaction. The public suite in [`conformance`] is the contract, one test for each promise.
 
 use crate::{
     mapping::{Mapping, Row},
-    observation::{Flow, Observation},
+    observation::Observation,
     rule::{Change, Standing, Verdict, Version},
     user_id::UserId,
 };
@@ -22,6 +22,10 @@ mod multirow;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 mod open;
+#[cfg_attr(
+    not(any(feature = "postgres", feature = "mysql")),
+    expect(dead_code, reason = "every database uses a part of the plan")
+)]
 mod plan;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -251,7 +255,8 @@ impl fmt::Display for Change {
     }
 }
 
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 /// Where an entry of the feed came from, as the stores write it.
-pub(crate) fn provenance(observation: &Observation) -> (Flow, Option<&str>) {
+pub(crate) fn provenance(observation: &Observation) -> (crate::observation::Flow, Option<&str>) {
     (observation.flow, observation.message_id.as_deref())
 }

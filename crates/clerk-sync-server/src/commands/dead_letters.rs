@@ -134,7 +134,7 @@ async fn replay(matches: &ArgMatches) -> CommandResult {
         }
         Replay::AbsentNotYet => (
             "unconfirmed",
-            "Clerk has no such user, which must be heard twice, a minute apart; the letter stays",
+            "Clerk has no such user, which does not count for one that is unknown here or younger than 10 minutes; the letter stays: try later, or drop it",
             Ending::Attention,
         ),
     };

@@ -181,8 +181,12 @@ impl Parts {
                 ("try_later", Receipt::TryLater { after })
             }
             Err(error) => {
-                let reason = refused
-                    .map_or_else(|| error.to_string(), |refused| format!("{refused}; read again: {error}"));
+                let reason = match refused.map(|refused| refused.to_string()) {
+                    Some(refused) if refused != error.to_string() => {
+                        format!("{refused}; read again: {error}")
+                    }
+                    _ => error.to_string(),
+                };
                 self.bury(message, Some(user), &reason).await
             }
         }

@@ -182,6 +182,7 @@ pub(crate) fn canonical(raw: &RawValue, drop: &[&str]) -> Result<String, JsonErr
 }
 
 /// [`canonical`] of a text from a database.
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(crate) fn canonical_json(text: &str) -> Result<String, JsonError> {
     canonical(serde_json::from_str(text).map_err(|_| JsonError::Invalid)?, &[])
 }

@@ -136,6 +136,13 @@ fn full_names_join_what_exists(#[case] fields: Json, #[case] expected: Value) {
     assert_eq!(value(&user(fields), "full_name", Kind::Text), Ok(expected));
 }
 
+#[test]
+fn a_full_name_fits_text_and_json_only() {
+    let user = user(json!({"first_name": "A\"", "last_name": "B"}));
+    assert_eq!(value(&user, "full_name", Kind::Json), Ok(Value::Json("\"A\\\" B\"".to_owned())));
+    assert!(value(&user, "full_name", Kind::Integer).is_err());
+}
+
 #[rstest]
 #[case(json!("x"), Kind::Text, Some(Value::Text("x".to_owned())))]
 #[case(json!(""), Kind::Text, Some(Value::Text(String::new())))]

@@ -19,7 +19,6 @@ pub enum OpenError {
 ///
 /// # Errors
 /// See [`OpenError`].
-#[cfg_attr(not(feature = "sqlite"), expect(clippy::unused_async, reason = "only SQLite opens at once"))]
 pub async fn open(url: &DatabaseUrl, mapping: Arc<Mapping>) -> Result<Arc<dyn Store>, OpenError> {
     match url {
         #[cfg(feature = "postgres")]

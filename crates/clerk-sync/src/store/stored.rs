@@ -6,7 +6,6 @@ use crate::{
     rule::{Change, Digest, Fingerprint, Standing, State, Version},
     user_id::UserId,
 };
-use time::OffsetDateTime;
 
 /// One row of an answer, by position. Every statement selects columns that read as one of these.
 pub(super) trait Cells {
@@ -176,7 +175,8 @@ pub(super) fn read_row(mapping: &Mapping, row: &impl Cells) -> Result<Row, Store
     values.collect()
 }
 
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 /// A moment for drivers that take one. Mapped times lie in years 1000 to 9999, so this does not fail for them.
-pub(super) fn moment(ms: i64) -> Option<OffsetDateTime> {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok()
+pub(super) fn moment(ms: i64) -> Option<time::OffsetDateTime> {
+    time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok()
 }

@@ -95,6 +95,11 @@ fn a_missing_or_malformed_secret_never_means_accept(#[case] secrets: &[&str]) {
 }
 
 #[test]
+fn the_limits_are_those_of_the_contract() {
+    assert_eq!((MAX_BODY_BYTES, TOLERANCE_S), (1_048_576, 300));
+}
+
+#[test]
 fn secrets_do_not_show() {
     assert_eq!(format!("{:?}", verifier(&[SECRET])), "Verifier { secrets: 1 }");
 }

@@ -9,7 +9,9 @@ use sqlx::{
 use std::time::Duration;
 
 const DEFAULT_CONNECTIONS: u32 = 8;
-const POOL_TIMEOUT: Duration = Duration::from_secs(5);
+/// While the database refuses connections the pool tries again for this long; a sender that waits behind a batch waits
+/// twice, and has 15 s in all.
+const POOL_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// One statement, so that a new connection costs one round trip more.
 const SESSION: &str = "set session transaction_isolation = 'READ-COMMITTED', innodb_lock_wait_timeout = 5, \

@@ -14,7 +14,9 @@ use std::{sync::Arc, time::Duration};
 
 /// Room for concurrent commits beside reads that people wait for.
 const DEFAULT_CONNECTIONS: u32 = 8;
-const POOL_TIMEOUT: Duration = Duration::from_secs(5);
+/// While the database refuses connections the pool tries again for this long; a sender that waits behind a batch waits
+/// twice, and has 15 s in all.
+const POOL_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(super) fn pool(target: &ServerTarget) -> Result<PgPool, StoreError> {
     let setup: Arc<str> = if sets_up_sessions(target) { session_sql(target).into() } else { Arc::from("") };
