@@ -137,10 +137,24 @@ fn full_names_join_what_exists(#[case] fields: Json, #[case] expected: Value) {
 }
 
 #[test]
+fn a_row_is_shown_as_an_object_by_column() {
+    let mapping =
+        mapping(&[("id", "id", None), ("since", "created_at", None), ("meta", "public_metadata", None)]);
+    let names: Vec<&str> = mapping.columns().iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(names, ["id", "since", "meta"]);
+    let read = mapping
+        .read_user(user(json!({"public_metadata": {"a": 1}})).to_string().as_bytes())
+        .expect("readable");
+    let shown = json!({"id": "user_1", "since": "1970-01-01T00:00:00.004Z", "meta": {"a": 1}});
+    assert_eq!(row_json(&mapping, &read.row), shown);
+}
+
+#[test]
 fn a_full_name_fits_text_and_json_only() {
     let user = user(json!({"first_name": "A\"", "last_name": "B"}));
     assert_eq!(value(&user, "full_name", Kind::Json), Ok(Value::Json("\"A\\\" B\"".to_owned())));
-    assert!(value(&user, "full_name", Kind::Integer).is_err());
+    let refused = value(&user, "full_name", Kind::Integer).expect_err("no number").to_string();
+    assert_eq!(refused, "full_name for column it: it cannot be stored as integer");
 }
 
 #[rstest]
