@@ -1,7 +1,7 @@
 //! Where rows live. One door writes them: [`Store::commit`].
 //!
-//! A store holds no judgement: it reads what stands under a lock, lets `plan` decide by the rule, and writes the
-//! plan in the same transaction. The public suite in [`conformance`] is the contract, one test for each promise.
+//! A store holds no judgement: it reads what stands, lets `plan` decide by the rule, and, if it still stands, writes the
+//! plan in one transaction. The public suite in [`conformance`] is the contract, one test for each promise.
 
 use crate::{
     mapping::{Mapping, Row},

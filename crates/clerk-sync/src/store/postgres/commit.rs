@@ -24,7 +24,7 @@ use std::{collections::HashMap, sync::Arc};
 /// How often a batch starts again when another writer was faster.
 const ATTEMPTS: usize = 8;
 
-pub(super) const COMMITTING: &str = "writing users";
+const COMMITTING: &str = "writing users";
 
 const SEE_ENTRIES: &str = "select user_id, state::bigint, updated_at, as_of, digest, fingerprint, created_at, \
      lifted_as_of from clerk_sync_users where user_id = any($1::text[])";
