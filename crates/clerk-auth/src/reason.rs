@@ -85,6 +85,8 @@ pub enum RefreshFailure {
     Undecodable,
     /// The expired token names no session.
     MissingSessionId,
+    /// There is no way to ask Clerk: no secret key was given.
+    NoApiClient,
     /// Clerk could not be reached.
     Unreachable,
     /// Clerk answered without new cookies.
@@ -105,6 +107,7 @@ impl RefreshFailure {
             Self::InvalidSessionToken => "invalid-session-token",
             Self::Undecodable => "expired-session-token-decode-failed",
             Self::MissingSessionId => "expired-session-token-missing-sid-claim",
+            Self::NoApiClient => "missing-api-client",
             Self::Unreachable => "fetch-error",
             Self::NoCookies => "unexpected-sdk-error",
             Self::Unexplained => "unexpected-bapi-error",

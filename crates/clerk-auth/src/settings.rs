@@ -138,7 +138,6 @@ impl AuthSettings {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing;
 
     fn frontend_api(proxy: Option<&str>) -> String {

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use std::fmt;
 
 /// A public RSA key and what it may verify.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct SigningKey {
     id: String,
     algorithm: Option<Algorithm>,
@@ -21,6 +21,18 @@ pub struct SigningKey {
 enum Material {
     Jwk { modulus: Vec<u8>, exponent: Vec<u8> },
     Pem(ParsedPublicKey),
+}
+
+impl PartialEq for Material {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Jwk { modulus: n, exponent: e }, Self::Jwk { modulus, exponent }) => {
+                (n, e) == (modulus, exponent)
+            }
+            (Self::Pem(one), Self::Pem(other)) => one.as_ref() == other.as_ref(),
+            _ => false,
+        }
+    }
 }
 
 /// The algorithms that Clerk's SDKs admit. Clerk signs with the first.

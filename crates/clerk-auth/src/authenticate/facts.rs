@@ -47,7 +47,7 @@ impl VerifiedToken {
     }
 
     /// `None` if the token is about nobody.
-    pub(super) fn new(raw: &str, jwt: Jwt) -> Option<Self> {
+    pub(crate) fn new(raw: &str, jwt: Jwt) -> Option<Self> {
         Some(Self {
             is_of_another_category: jwt.is_of_another_category(),
             is_of_machine_category: jwt.is_of_machine_category(),

@@ -1,0 +1,191 @@
+//! Tokens whose signature was checked lately, so that a request in sixty is checked and not each.
+//!
+//! Only that is remembered; who made the token for whom, and when it ends, is judged each time. Kept by hash: neither a
+//! dump of the memory nor a hit of the cache gives a token away.
+
+use crate::authenticate::{VerifiedToken, VerifiedTokens};
+use aws_lc_rs::digest::{SHA256, digest};
+use papaya::HashMap;
+use std::{
+    hash::{BuildHasherDefault, Hasher},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+type Hash = [u8; 32];
+
+/// How often tokens that are over are thrown out, seconds. They live for 60.
+const SWEEP_EVERY_S: i64 = 30;
+/// A token may be accepted this long after its end (the largest difference of clocks), seconds.
+const GRACE_S: i64 = 5;
+
+/// See the module. Reading takes no lock.
+#[derive(Debug)]
+pub(crate) struct SeenTokens {
+    tokens: HashMap<Hash, Entry, BuildHasherDefault<FirstBytes>>,
+    capacity: usize,
+    swept_at: AtomicI64,
+    generation: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    token: Arc<VerifiedToken>,
+    expires_at: i64,
+}
+
+impl SeenTokens {
+    /// Remembers at most `capacity` tokens.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            tokens: HashMap::default(),
+            capacity,
+            swept_at: AtomicI64::new(0),
+            generation: AtomicU64::new(0),
+        }
+    }
+
+    /// Forgets everything if keys were taken back since.
+    pub(crate) fn keep_up_with(&self, generation: u64) {
+        if self.generation.load(Ordering::Acquire) != generation {
+            self.tokens.pin().clear();
+            self.generation.store(generation, Ordering::Release);
+        }
+    }
+
+    /// Remembers a token that was verified under the keys of `generation`, at `now_s` (Unix seconds).
+    pub(crate) fn remember(&self, raw: &str, token: Arc<VerifiedToken>, generation: u64, now_s: i64) {
+        let Some(expires_at) = token.expires_at().filter(|end| end + GRACE_S > now_s) else { return };
+        if self.capacity == 0 || generation != self.generation.load(Ordering::Acquire) {
+            return;
+        }
+        let tokens = self.tokens.pin();
+        let is_full = tokens.len() >= self.capacity;
+        let swept_at = self.swept_at.load(Ordering::Relaxed);
+        let is_due = now_s >= swept_at + if is_full { 1 } else { SWEEP_EVERY_S } || now_s < swept_at;
+        // One of those who find it due does it.
+        let sweeps = is_due
+            && self.swept_at.compare_exchange(swept_at, now_s, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if sweeps {
+            tokens.retain(|_, entry| entry.expires_at + GRACE_S > now_s);
+        }
+        if tokens.len() >= self.capacity {
+            if !sweeps {
+                return;
+            }
+            // More live tokens than fit: begin anew rather than grow.
+            tokens.clear();
+        }
+        tokens.insert(hash(raw), Entry { token, expires_at });
+    }
+}
+
+impl VerifiedTokens for SeenTokens {
+    fn find(&self, raw: &str) -> Option<Arc<VerifiedToken>> {
+        self.tokens.pin().get(&hash(raw)).map(|entry| Arc::clone(&entry.token))
+    }
+}
+
+fn hash(raw: &str) -> Hash {
+    let digest = digest(&SHA256, raw.as_bytes());
+    let mut hash = Hash::default();
+    hash.copy_from_slice(digest.as_ref());
+    hash
+}
+
+/// A SHA-256 is as good a hash as any: its first bytes do.
+#[derive(Debug, Default)]
+struct FirstBytes(u64);
+
+impl Hasher for FirstBytes {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    fn write_usize(&mut self, _length: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{jwt::Jwt, testing};
+    use serde_json::json;
+
+    fn token(number: i64, expires_at: i64) -> (String, Arc<VerifiedToken>) {
+        use base64::Engine as _;
+        let claims = json!({"sub": format!("user_{number}"), "exp": expires_at}).to_string();
+        let raw = format!("e30.{}.AA", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(claims));
+        let token = VerifiedToken::new(&raw, Jwt::decode(&raw).unwrap()).unwrap();
+        (raw, Arc::new(token))
+    }
+
+    fn remember(seen: &SeenTokens, number: i64, expires_at: i64, now: i64) -> String {
+        let (raw, token) = token(number, expires_at);
+        seen.remember(&raw, token, 0, now);
+        raw
+    }
+
+    #[test]
+    fn what_was_seen_is_found_by_all_of_its_text() {
+        let seen = SeenTokens::new(10);
+        let raw = remember(&seen, 1, 60, 0);
+        assert!(seen.find(&raw).is_some());
+        assert!(seen.find(&raw[..raw.len() - 1]).is_none());
+        assert!(seen.find(&format!("{raw}A")).is_none());
+        assert!(seen.find(testing::KID).is_none());
+    }
+
+    #[test]
+    fn tokens_that_are_over_go_and_none_grows_beyond_the_capacity() {
+        let seen = SeenTokens::new(10);
+        for number in 0..1_000 {
+            remember(&seen, number, number + 60, number);
+            assert!(seen.tokens.len() <= 10, "{}", seen.tokens.len());
+        }
+        let none = SeenTokens::new(0);
+        let raw = remember(&none, 1, 60, 0);
+        assert!(none.find(&raw).is_none());
+        let over = remember(&seen, 5_000, 10, 2_000);
+        assert!(seen.find(&over).is_none());
+        remember(&seen, 5_001, 5_060, 5_000);
+        assert_eq!(seen.tokens.len(), 1);
+    }
+
+    #[test]
+    fn keys_that_are_taken_back_take_their_tokens_along() {
+        let seen = SeenTokens::new(10);
+        let raw = remember(&seen, 1, 60, 0);
+        seen.keep_up_with(0);
+        assert!(seen.find(&raw).is_some());
+        seen.keep_up_with(1);
+        assert!(seen.find(&raw).is_none());
+        // Verified under the old keys, and finished only now.
+        let raw = remember(&seen, 1, 60, 0);
+        assert!(seen.find(&raw).is_none());
+    }
+
+    #[test]
+    fn many_threads_read_and_write_at_once() {
+        let seen = SeenTokens::new(64);
+        std::thread::scope(|scope| {
+            for thread in 0..4_i64 {
+                let seen = &seen;
+                scope.spawn(move || {
+                    for number in 0..2_000 {
+                        let raw = remember(seen, thread * 10_000 + number, number + 60, number);
+                        let _ = seen.find(&raw);
+                    }
+                });
+            }
+        });
+        assert!(seen.tokens.len() <= 64 + 4);
+    }
+}
