@@ -21,8 +21,8 @@ mod seen_tokens;
 mod session;
 mod settings;
 pub mod signing_key;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod verify;
 
 pub use authenticate::{

@@ -3,7 +3,7 @@
 use crate::cookies::header_text;
 use http::{HeaderMap, HeaderName, Method, header, request::Parts};
 use std::borrow::Cow;
-use url::{Url, form_urlencoded};
+use url::{Position, Url, form_urlencoded};
 
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -15,6 +15,8 @@ pub struct RequestHead<'a> {
     method: Method,
     /// `https://app.example`, without a path.
     origin: Cow<'a, str>,
+    /// The request's own address, for the case that a proxy's word makes none.
+    fallback: Option<String>,
     path_and_query: Cow<'a, str>,
     headers: &'a HeaderMap,
 }
@@ -27,7 +29,7 @@ impl<'a> RequestHead<'a> {
         path_and_query: impl Into<Cow<'a, str>>,
         headers: &'a HeaderMap,
     ) -> Self {
-        Self { method, origin: origin.into(), path_and_query: path_and_query.into(), headers }
+        Self { method, origin: origin.into(), fallback: None, path_and_query: path_and_query.into(), headers }
     }
 
     /// A request as a server received it. With `trust_forwarded`, what a proxy says in `X-Forwarded-Host` and
@@ -43,10 +45,18 @@ impl<'a> RequestHead<'a> {
             let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
             host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str))
         };
-        let host = first(&FORWARDED_HOST).or_else(own_host).unwrap_or("localhost");
-        let scheme = first(&FORWARDED_PROTO).unwrap_or(scheme);
+        let forwarded = (first(&FORWARDED_HOST), first(&FORWARDED_PROTO));
         let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        Self::new(parts.method.clone(), format!("{scheme}://{host}"), path, &parts.headers)
+        let origin = format!(
+            "{}://{}",
+            forwarded.1.unwrap_or(scheme),
+            forwarded.0.or_else(own_host).unwrap_or("localhost")
+        );
+        let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+        let is_forwarded = forwarded != (None, None);
+        let fallback = authority.or_else(|| own_host().filter(|_| is_forwarded));
+        let fallback = fallback.map(|host| format!("{scheme}://{host}"));
+        Self { fallback, ..Self::new(parts.method.clone(), origin, path, &parts.headers) }
     }
 
     /// All headers.
@@ -61,11 +71,16 @@ impl<'a> RequestHead<'a> {
 
     /// The complete address; `None` if it is none.
     pub(crate) fn url(&self) -> Option<Url> {
-        let path = self.path_and_query.as_ref();
-        let slash = if path.starts_with('/') { "" } else { "/" };
-        let mut url = Url::parse(&format!("{}{slash}{path}", self.origin)).ok()?;
-        url.set_fragment(None);
-        matches!(url.scheme(), "http" | "https").then_some(url)
+        let own = |origin: &str| {
+            let origin = Url::parse(origin).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+            let path = self.path_and_query.as_ref();
+            let slash = if path.starts_with('/') { "" } else { "/" };
+            // Only a host counts: a forwarded one may hold anything. A path that begins with two slashes stays a path.
+            let mut url = Url::parse(&format!("{}{slash}{path}", &origin[..Position::BeforePath])).ok()?;
+            url.set_fragment(None);
+            Some(url)
+        };
+        own(&self.origin).or_else(|| own(self.fallback.as_deref()?))
     }
 
     pub(crate) fn authorization(&self) -> Option<Cow<'a, str>> {
@@ -198,7 +213,9 @@ mod tests {
             "http://app.example/a?b=c"
         );
         assert_eq!(received(&[("host", "a b")], true), "");
-        assert_eq!(received(&[("host", "a"), ("x-forwarded-proto", "javascript")], true), "");
+        assert_eq!(received(&[("host", "a"), ("x-forwarded-proto", "javascript")], true), "http://a/a?b=c");
+        assert_eq!(received(&[("host", "a"), ("x-forwarded-host", "b c")], true), "http://a/a?b=c");
+        assert_eq!(received(&[("host", "a"), ("x-forwarded-host", "b/c?d#e")], true), "http://b/a?b=c");
     }
 
     #[test]
