@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 
 use bytes::Bytes;
 use serde_json::Value;
-use tokio::sync::{OnceCell, broadcast};
+use tokio::sync::broadcast;
 
 use crate::change::Change;
 use crate::clock::Clock;
@@ -26,7 +26,7 @@ use crate::state::user::User;
 use crate::state::user_body::UserBody;
 use crate::state::{Event, World};
 use crate::stats::Counter;
-use crate::token::SigningKey;
+use crate::token::{Keyring, NamedKey};
 use crate::webhook::{
     Delivery, DeliveryLog, DeliveryState, Endpoint, HttpRequest, Message, Queue, Signer, envelope,
 };
@@ -47,7 +47,7 @@ pub(crate) struct Core {
     world: RwLock<World>,
     /// Random values that no identifier depends on, so that traffic does not change the identifiers of a seed.
     chance: Mutex<IdSource>,
-    key: OnceCell<SigningKey>,
+    pub(crate) keys: Keyring,
     changes: broadcast::Sender<Change>,
 }
 
@@ -71,7 +71,7 @@ impl Core {
             log: DeliveryLog::new(config.delivery_log_size),
             world: RwLock::new(World::new(&config)),
             chance: Mutex::new(IdSource::new(config.seed ^ 0xc4a2_7ce5)),
-            key: OnceCell::new_with(config.signing_key.clone()),
+            keys: Keyring::new(&config.instance_id, config.signing_key.clone()),
             changes: broadcast::Sender::new(CHANGES_KEPT),
             config,
         }
@@ -99,16 +99,24 @@ impl Core {
     }
 
     fn message_id(&self) -> Arc<str> {
-        self.chance.lock().unwrap_or_else(PoisonError::into_inner).make("msg", self.now_ms()).into()
+        self.chance_id("msg").into()
     }
 
-    /// The instance's key, made when it is first needed: that takes too long for tests that never do.
-    pub(crate) async fn key(&self) -> Result<&SigningKey, Refusal> {
-        let make = || async {
-            let key = tokio::task::spawn_blocking(SigningKey::generate).await.ok().flatten();
-            key.ok_or_else(|| Refusal::internal("The signing key could not be made."))
-        };
-        self.key.get_or_try_init(make).await
+    /// The key that signs now.
+    pub(crate) async fn key(&self) -> Result<NamedKey, Refusal> {
+        self.keys.current().await
+    }
+
+    /// Signs with a new key from now on, and answers its id.
+    pub(crate) async fn rotate_key(&self, keep_old: bool) -> Result<String, Refusal> {
+        let id = self.chance_id("ins");
+        self.keys.rotate(id.clone(), keep_old).await?;
+        Ok(id)
+    }
+
+    /// An identifier that nothing in the state depends on.
+    pub(crate) fn chance_id(&self, prefix: &str) -> String {
+        self.chance.lock().unwrap_or_else(PoisonError::into_inner).make(prefix, self.now_ms())
     }
 
     pub(crate) fn user_body(&self, user: &User) -> Value {

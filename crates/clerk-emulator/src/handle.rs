@@ -165,12 +165,29 @@ impl Handle {
         self.session_token(&session_id, options).await
     }
 
+    /// Signs any header and claims with the instance's key (RS256, whatever the header says), true or not.
+    ///
+    /// # Errors
+    /// When the key has to be made and the system gives no randomness.
+    pub async fn sign_token(&self, header: &Value, claims: &Value) -> Result<String, Refusal> {
+        self.core.key().await?.sign(header, claims)
+    }
+
+    /// Signs with a new key under a new `kid` from now on, and answers that. The keys before it stay in the key set
+    /// if `keep_old`, as in an orderly rotation; else whatever they have signed stops verifying.
+    ///
+    /// # Errors
+    /// When the system gives no randomness.
+    pub async fn rotate_signing_key(&self, keep_old: bool) -> Result<String, Refusal> {
+        self.core.rotate_key(keep_old).await
+    }
+
     /// The key that signs session tokens.
     ///
     /// # Errors
     /// When it has to be made and the system gives no randomness.
     pub async fn signing_key(&self) -> Result<SigningKey, Refusal> {
-        self.core.key().await.cloned()
+        Ok(self.core.key().await?.key)
     }
 }
 

@@ -10,6 +10,7 @@ mod memberships;
 mod organizations;
 pub(crate) mod query;
 mod sessions;
+mod token_form;
 mod user_form;
 mod users;
 mod version;

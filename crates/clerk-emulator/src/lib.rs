@@ -18,7 +18,9 @@
 //! | `POST /__emulator/release` | lets go what a reorder fault holds back |
 //! | `PUT /__emulator/webhook` | `{"url": …, "secrets": […]}`: where events go (`null`: nowhere), what they are signed with |
 //! | `POST /__emulator/events` | `{"type": …, "data": …}`: sends any event |
-//! | `POST /__emulator/session_tokens` | `{"user_id": …}` and optionally `organization_id`, `authorized_party`, `expires_in_seconds`: signs in |
+//! | `POST /__emulator/session_tokens` | a token of a new session of `user_id` (optionally in `organization_id`), or of `session_id`; the rest as in [`TokenOptions`]: `authorized_party`, `expires_in_seconds`, `issued_in_seconds`, `not_before_in_seconds`, `category`, `key_id`, `version` (1, 2), `status` (`active`, `pending`), `actor`, `plan`, `features`, `claims` |
+//! | `POST /__emulator/tokens` | `{"header": {…}, "claims": {…}}`: signs any token with the instance's key |
+//! | `POST /__emulator/signing_key/rotate` | `{"keep_old": true}`: signs with a new key from now on; answers its `kid` |
 //! | `PUT /__emulator/rate_limit` | `{"requests_per_10s": …}` |
 //! | `GET /__emulator/stats` | [`Stats`] |
 //! | `POST /__emulator/reset` | empties the instance |

@@ -96,13 +96,14 @@ impl Core {
             None => (session_claims(&subject, options, &token_id, now_ms), SESSION_CATEGORY),
             Some(_) => (template_claims(&subject, options, &token_id, now_ms), TEMPLATE_CATEGORY),
         };
-        let mut header =
-            json!({ "alg": "RS256", "typ": "JWT", "kid": self.config.instance_id, "cat": category });
+        let key = self.key().await?;
+        let category = options.category.as_deref().unwrap_or(category);
+        let key_id = options.key_id.as_deref().unwrap_or(&key.id);
+        let mut header = json!({ "alg": "RS256", "typ": "JWT", "kid": key_id, "cat": category });
         if !options.first_version && template.is_none() {
             header["oiat"] = json!(subject.signed_in_at_ms / 1_000);
         }
-        let key = self.key().await?;
-        key.sign(&header, &claims).map_err(|error| Refusal::internal(error.to_string()))
+        key.sign(&header, &claims)
     }
 
     fn token_subject(&self, session_id: &str) -> Result<TokenSubject, Refusal> {
@@ -132,7 +133,7 @@ impl Core {
 
     /// The client whose session a token belongs to.
     pub(crate) async fn verify_client(&self, token: &str) -> Result<Value, Refusal> {
-        let claims = self.key().await?.open(token);
+        let claims = self.keys.open(token).await;
         let expired = |claims: &Value| claims["exp"].as_i64().is_none_or(|exp| exp * 1_000 <= self.now_ms());
         let Some(claims) = claims.filter(|claims| !expired(claims)) else {
             return Err(Refusal::bad_body("The token is invalid or has expired."));

@@ -13,11 +13,11 @@ use crate::faults::{ActiveFault, Fault};
 use crate::refusal::Refusal;
 use crate::state::Event;
 use crate::stats::Stats;
-use crate::token::TokenOptions;
 use crate::webhook::{Delivery, HttpRequest};
 
 use super::body::{AnyJson, JsonObject};
 use super::form::Form;
+use super::token_form::token_options;
 
 type Shared = State<Arc<Core>>;
 
@@ -35,6 +35,8 @@ pub(crate) fn router() -> Router<Arc<Core>> {
         .route("/events", post(send_event))
         .route("/rate_limit", put(set_rate_limit))
         .route("/session_tokens", post(session_token))
+        .route("/tokens", post(sign_token))
+        .route("/signing_key/rotate", post(rotate_key))
 }
 
 async fn faults(State(core): Shared) -> Json<Vec<ActiveFault>> {
@@ -138,17 +140,36 @@ async fn session_token(
     JsonObject(body): JsonObject,
 ) -> Result<Json<Value>, Refusal> {
     let mut form = Form::new(body);
-    let user_id = form.required_text("user_id")?;
+    let session_id = form.text("session_id")?.flatten();
+    let user_id = match &session_id {
+        Some(_) => None,
+        None => Some(form.required_text("user_id")?),
+    };
     let organization_id = form.text("organization_id")?.flatten();
-    let mut options = TokenOptions::new();
-    if let Some(origin) = form.text("authorized_party")?.flatten() {
-        options = options.authorized_party(origin);
-    }
-    if let Some(seconds) = form.integer("expires_in_seconds")?.flatten() {
-        options = options.expires_in_seconds(seconds);
-    }
+    let options = token_options(&mut form)?;
     form.finish()?;
-    let session = core.start_session(&user_id, organization_id.as_deref(), &request)?;
-    let jwt = core.session_token(&session.id, &options, None).await?;
-    Ok(Json(json!({ "object": "token", "jwt": jwt, "session_id": session.id })))
+    let session_id = match (session_id, user_id) {
+        (Some(id), _) => id,
+        (None, user_id) => {
+            core.start_session(&user_id.unwrap_or_default(), organization_id.as_deref(), &request)?.id
+        }
+    };
+    let jwt = core.session_token(&session_id, &options, None).await?;
+    Ok(Json(json!({ "object": "token", "jwt": jwt, "session_id": session_id })))
+}
+
+async fn sign_token(State(core): Shared, JsonObject(body): JsonObject) -> Result<Json<Value>, Refusal> {
+    let mut form = Form::new(body);
+    let header = Value::Object(form.object("header")?.unwrap_or_default());
+    let claims = Value::Object(form.object("claims")?.unwrap_or_default());
+    form.finish()?;
+    let jwt = core.key().await?.sign(&header, &claims)?;
+    Ok(Json(json!({ "object": "token", "jwt": jwt })))
+}
+
+async fn rotate_key(State(core): Shared, JsonObject(body): JsonObject) -> Result<Json<Value>, Refusal> {
+    let mut form = Form::new(body);
+    let keep_old = form.flag("keep_old")?.unwrap_or(true);
+    form.finish()?;
+    Ok(Json(json!({ "kid": core.rotate_key(keep_old).await? })))
 }

@@ -83,6 +83,11 @@ impl Form {
         Ok(Some(document))
     }
 
+    /// A JSON object.
+    pub(crate) fn object(&mut self, name: &str) -> Result<Option<Map<String, Value>>, Refusal> {
+        Ok(self.take(name, "a JSON object", |value| value.as_object().cloned())?.flatten())
+    }
+
     /// Takes members that mean something at Clerk but nothing here.
     pub(crate) fn ignore(&mut self, names: &[&str]) {
         for name in names {

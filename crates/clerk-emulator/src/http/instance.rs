@@ -10,7 +10,7 @@ use crate::core::Core;
 use crate::refusal::Refusal;
 
 pub(crate) async fn jwks(State(core): State<Arc<Core>>) -> Result<Json<Value>, Refusal> {
-    Ok(Json(core.key().await?.jwks(&core.config.instance_id)))
+    core.keys.jwks().await.map(Json)
 }
 
 pub(crate) async fn read(State(core): State<Arc<Core>>) -> Json<Value> {

@@ -139,7 +139,8 @@ pub(crate) async fn sign_in_token(State(core): Shared, JsonObject(body): JsonObj
     core.read().users.find(&user_id)?;
     let now_ms = core.now_ms();
     let id = core.write().ids.make("sit", now_ms);
-    let header = json!({ "alg": "RS256", "typ": "JWT", "kid": core.config.instance_id });
+    let key = core.key().await?;
+    let header = json!({ "alg": "RS256", "typ": "JWT", "kid": key.id });
     let claims = json!({
         "iss": core.issuer,
         "exp": now_ms / 1_000 + expires_in,
@@ -148,8 +149,7 @@ pub(crate) async fn sign_in_token(State(core): Shared, JsonObject(body): JsonObj
         "sub": user_id,
         "st": "sign_in_token",
     });
-    let key = core.key().await?;
-    let token = key.sign(&header, &claims).map_err(|error| Refusal::internal(error.to_string()))?;
+    let token = key.sign(&header, &claims)?;
     let url = format!("{}/v1/tickets/accept?ticket={token}", core.issuer);
     Ok(Json(json!({
         "object": "sign_in_token",

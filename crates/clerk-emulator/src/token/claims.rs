@@ -9,6 +9,10 @@ pub struct TokenOptions {
     pub(crate) expires_in_seconds: Option<i64>,
     pub(crate) first_version: bool,
     pub(crate) issued_at: Option<i64>,
+    pub(crate) issued_in_seconds: i64,
+    pub(crate) not_before_in_seconds: Option<i64>,
+    pub(crate) category: Option<String>,
+    pub(crate) key_id: Option<String>,
     pub(crate) pending: bool,
     pub(crate) extra: Map<String, Value>,
 }
@@ -39,6 +43,64 @@ impl TokenOptions {
     pub fn issued_at(mut self, unix_seconds: i64) -> Self {
         self.issued_at = Some(unix_seconds);
         self
+    }
+
+    /// Moves `iat`, and with it `exp` and `nbf`, by so many seconds from now; negative for the past.
+    #[must_use]
+    pub fn issued_in_seconds(mut self, seconds: i64) -> Self {
+        self.issued_in_seconds = seconds;
+        self
+    }
+
+    /// `nbf`, in seconds from `iat`; ten seconds before it unless said otherwise.
+    #[must_use]
+    pub fn not_before_in_seconds(mut self, seconds: i64) -> Self {
+        self.not_before_in_seconds = Some(seconds);
+        self
+    }
+
+    /// The `cat` header, instead of the one of session tokens.
+    #[must_use]
+    pub fn category(mut self, category: impl Into<String>) -> Self {
+        self.category = Some(category.into());
+        self
+    }
+
+    /// The `kid` header, instead of the signing key's own; the signature stays that key's.
+    #[must_use]
+    pub fn key_id(mut self, key_id: impl Into<String>) -> Self {
+        self.key_id = Some(key_id.into());
+        self
+    }
+
+    /// `act`: the administrator who impersonates the user, such as `{"sub": "user_…"}`.
+    #[must_use]
+    pub fn actor(self, actor: Value) -> Self {
+        self.claim("act", actor)
+    }
+
+    /// `pla`: the plan, such as `u:pro` or `o:team`.
+    #[must_use]
+    pub fn plan(self, plan: &str) -> Self {
+        self.claim("pla", Value::from(plan))
+    }
+
+    /// `fea`: features with their scope, separated by commas, such as `u:export,o:audit`.
+    #[must_use]
+    pub fn features(self, features: &str) -> Self {
+        self.claim("fea", Value::from(features))
+    }
+
+    fn issued(&self, now_ms: i64) -> i64 {
+        self.issued_at.unwrap_or(now_ms / 1_000).saturating_add(self.issued_in_seconds)
+    }
+
+    fn expires(&self, issued_at: i64) -> i64 {
+        issued_at.saturating_add(self.expires_in_seconds.unwrap_or(60))
+    }
+
+    fn begins(&self, issued_at: i64) -> i64 {
+        issued_at.saturating_add(self.not_before_in_seconds.unwrap_or(-10))
     }
 
     /// The claims of version 1, from before 2025-04-10.
@@ -88,15 +150,15 @@ pub(crate) fn session_claims(
     token_id: &str,
     now_ms: i64,
 ) -> Value {
-    let issued_at = options.issued_at.unwrap_or(now_ms / 1_000);
+    let issued_at = options.issued(now_ms);
     let minutes_since_sign_in = ((now_ms - subject.signed_in_at_ms) / 60_000).max(0);
     let mut claims = json!({
         "iss": subject.issuer,
         "sub": subject.user_id,
         "sid": subject.session_id,
         "iat": issued_at,
-        "exp": issued_at + options.expires_in_seconds.unwrap_or(60),
-        "nbf": issued_at - 10,
+        "exp": options.expires(issued_at),
+        "nbf": options.begins(issued_at),
         "fva": [minutes_since_sign_in, -1],
     });
     if let Some(origin) = &options.authorized_party {
@@ -131,13 +193,13 @@ pub(crate) fn template_claims(
     token_id: &str,
     now_ms: i64,
 ) -> Value {
-    let issued_at = options.issued_at.unwrap_or(now_ms / 1_000);
+    let issued_at = options.issued(now_ms);
     let mut claims = json!({
         "iss": subject.issuer,
         "sub": subject.user_id,
         "iat": issued_at,
-        "exp": issued_at + options.expires_in_seconds.unwrap_or(60),
-        "nbf": issued_at - 10,
+        "exp": options.expires(issued_at),
+        "nbf": options.begins(issued_at),
         "jti": token_id,
     });
     if let Some(origin) = &options.authorized_party {
@@ -182,6 +244,15 @@ mod tests {
         assert_eq!(claims["fva"], json!([2, -1]));
         assert_eq!(claims["o"], json!({ "id": "org_1", "slg": "engines", "rol": "admin" }));
         assert!(claims.get("org_id").is_none());
+    }
+
+    #[test]
+    fn times_can_be_moved() {
+        let options =
+            TokenOptions::new().issued_in_seconds(-100).not_before_in_seconds(30).expires_in_seconds(5);
+        let claims = session_claims(&subject(), &options, "jti", 1_767_225_600_000);
+        let at = |name: &str| claims[name].as_i64().unwrap() - 1_767_225_600;
+        assert_eq!((at("iat"), at("nbf"), at("exp")), (-100, -70, -95));
     }
 
     #[test]

@@ -51,16 +51,16 @@ impl SigningKey {
         Some(pem)
     }
 
-    pub(crate) fn jwks(&self, key_id: &str) -> Value {
+    pub(crate) fn jwk(&self, key_id: &str) -> Value {
         let (modulus, exponent) = public_numbers(self.pair.public_key().as_ref()).unwrap_or_default();
-        json!({ "keys": [{
+        json!({
             "use": "sig",
             "kty": "RSA",
             "kid": key_id,
             "alg": "RS256",
             "n": URL_SAFE_NO_PAD.encode(modulus),
             "e": URL_SAFE_NO_PAD.encode(exponent),
-        }] })
+        })
     }
 
     pub(crate) fn sign(&self, header: &Value, claims: &Value) -> Result<String, KeyError> {
@@ -120,7 +120,7 @@ mod tests {
         let header = json!({ "alg": "RS256", "typ": "JWT", "kid": "ins_1" });
         let token = key.sign(&header, &json!({ "sub": "user_1", "exp": 4_000_000_000_i64 })).unwrap();
 
-        let jwk = &key.jwks("ins_1")["keys"][0];
+        let jwk = key.jwk("ins_1");
         let from_jwk =
             DecodingKey::from_rsa_components(jwk["n"].as_str().unwrap(), jwk["e"].as_str().unwrap()).unwrap();
         let from_pem = DecodingKey::from_rsa_pem(key.public_pem().unwrap().as_bytes()).unwrap();

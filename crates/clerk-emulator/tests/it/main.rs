@@ -17,6 +17,8 @@ mod receiver;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod tokens;
+#[cfg(test)]
 mod users;
 #[cfg(test)]
 mod webhooks;
