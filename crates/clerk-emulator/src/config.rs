@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::clock::{Clock, SystemClock};
+use crate::handshake::HandshakeFormat;
 use crate::id::IdSource;
 use crate::token::SigningKey;
 
@@ -51,6 +53,13 @@ pub struct EmulatorConfig {
     pub clock: Arc<dyn Clock>,
     /// The key that signs session tokens. Without one it is made when it is first needed.
     pub signing_key: Option<SigningKey>,
+    /// How the result of a handshake travels.
+    pub handshake_format: HandshakeFormat,
+    /// Whether handshakes hand out `__refresh_…` cookies. Off unless asked for: that Clerk does is not documented.
+    pub refresh_tokens: bool,
+    /// Origins, such as `http://app.test:3000`, that pages may be sent to and may call from, besides loopback and
+    /// the hosts beside `clerk.<domain>`.
+    pub allowed_origins: Vec<String>,
     /// What `starting_after` does with the id of a user who is gone; Clerk's answer is not documented.
     pub deleted_cursor: DeletedCursor,
     /// Whether `created_at_before` and its siblings include the moment itself; Clerk's answer is not documented.
@@ -89,6 +98,9 @@ impl EmulatorConfig {
             seed,
             clock: Arc::new(SystemClock),
             signing_key: None,
+            handshake_format: HandshakeFormat::default(),
+            refresh_tokens: false,
+            allowed_origins: Vec::new(),
             deleted_cursor: DeletedCursor::default(),
             inclusive_time_filters: false,
         }
@@ -104,6 +116,20 @@ impl EmulatorConfig {
     #[must_use]
     pub fn is_production(&self) -> bool {
         self.secret_key.starts_with("sk_live_")
+    }
+
+    /// Whether the Frontend API acts as for production: the publishable key decides, as it does for Clerk's SDKs.
+    #[must_use]
+    pub fn has_production_frontend(&self) -> bool {
+        self.publishable_key.starts_with("pk_live_")
+    }
+
+    /// The suffix of this instance's cookies: eight characters that follow from the publishable key as it is written,
+    /// padding included.
+    #[must_use]
+    pub fn cookie_suffix(&self) -> String {
+        let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, self.publishable_key.as_bytes());
+        STANDARD.encode(hash).chars().take(8).map(url_safe).collect()
     }
 
     /// The host of the Frontend API, from the publishable key.
@@ -133,6 +159,14 @@ impl EmulatorConfig {
     }
 }
 
+fn url_safe(c: char) -> char {
+    match c {
+        '+' => '-',
+        '/' => '_',
+        c => c,
+    }
+}
+
 impl fmt::Debug for EmulatorConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EmulatorConfig")
@@ -141,6 +175,8 @@ impl fmt::Debug for EmulatorConfig {
             .field("webhook_url", &self.webhook_url)
             .field("requests_per_10s", &self.rate_limit())
             .field("time_scale", &self.time_scale)
+            .field("handshake_format", &self.handshake_format)
+            .field("refresh_tokens", &self.refresh_tokens)
             .field("seed", &self.seed)
             .finish_non_exhaustive()
     }

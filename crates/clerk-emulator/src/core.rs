@@ -1,12 +1,18 @@
 //! One emulated instance: its state, and everything that acts on it.
 
+mod browsers;
+mod frontend;
+mod handshake;
 mod members;
 mod organizations;
 mod sessions;
+mod sign_up;
 mod users;
 
+pub(crate) use handshake::{HandshakeRequest, HandshakeResult};
 pub(crate) use members::MembershipChange;
 pub(crate) use organizations::{OrganizationChange, OrganizationDraft};
+pub(crate) use sign_up::Registration;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -19,9 +25,11 @@ use crate::change::Change;
 use crate::clock::Clock;
 use crate::config::{ConfigError, EmulatorConfig};
 use crate::faults::{FaultKind, Faults, Occasion};
+use crate::handshake::HandshakeFormat;
 use crate::id::IdSource;
 use crate::rate_limit::RateLimit;
 use crate::refusal::Refusal;
+use crate::site::Site;
 use crate::state::user::User;
 use crate::state::user_body::UserBody;
 use crate::state::{Event, World};
@@ -37,6 +45,7 @@ const CHANGES_KEPT: usize = 1_024;
 pub(crate) struct Core {
     pub(crate) config: EmulatorConfig,
     pub(crate) issuer: String,
+    pub(crate) site: Site,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) faults: Faults,
     pub(crate) rate_limit: RateLimit,
@@ -48,7 +57,21 @@ pub(crate) struct Core {
     /// Random values that no identifier depends on, so that traffic does not change the identifiers of a seed.
     chance: Mutex<IdSource>,
     pub(crate) keys: Keyring,
+    handshake: Mutex<HandshakeSettings>,
     changes: broadcast::Sender<Change>,
+}
+
+/// How handshakes are answered; may change while the instance runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HandshakeSettings {
+    pub(crate) format: HandshakeFormat,
+    pub(crate) refresh_tokens: bool,
+}
+
+impl HandshakeSettings {
+    fn of(config: &EmulatorConfig) -> Self {
+        Self { format: config.handshake_format, refresh_tokens: config.refresh_tokens }
+    }
 }
 
 /// Without the state, which may be large.
@@ -62,6 +85,7 @@ impl Core {
     pub(crate) fn new(config: EmulatorConfig, endpoint: Endpoint, host: &str) -> Self {
         Self {
             issuer: format!("https://{host}"),
+            site: Site::new(host, &config.allowed_origins),
             clock: Arc::clone(&config.clock),
             faults: Faults::new(config.seed),
             rate_limit: RateLimit::new(config.rate_limit()),
@@ -72,6 +96,7 @@ impl Core {
             world: RwLock::new(World::new(&config)),
             chance: Mutex::new(IdSource::new(config.seed ^ 0xc4a2_7ce5)),
             keys: Keyring::new(&config.instance_id, config.signing_key.clone()),
+            handshake: Mutex::new(HandshakeSettings::of(&config)),
             changes: broadcast::Sender::new(CHANGES_KEPT),
             config,
         }
@@ -100,6 +125,14 @@ impl Core {
 
     fn message_id(&self) -> Arc<str> {
         self.chance_id("msg").into()
+    }
+
+    pub(crate) fn handshake_settings(&self) -> HandshakeSettings {
+        *self.handshake.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_handshake(&self, change: impl FnOnce(&mut HandshakeSettings)) {
+        change(&mut self.handshake.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// The key that signs now.
@@ -252,11 +285,12 @@ impl Core {
         }
     }
 
-    /// Empties the instance. The keys and the webhook URL stay.
+    /// Empties the instance. The keys and the webhook URL stay; handshakes are answered as at the start.
     pub(crate) fn reset(&self) {
         self.faults.clear();
         self.cancel_waiting();
         *self.write() = World::new(&self.config);
+        self.set_handshake(|settings| *settings = HandshakeSettings::of(&self.config));
         self.log.clear();
         self.counter.reset();
         self.rate_limit.reset();

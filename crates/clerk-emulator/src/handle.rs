@@ -11,6 +11,7 @@ use crate::change::Change;
 use crate::config::{ConfigError, EmulatorConfig};
 use crate::core::{Core, OrganizationDraft};
 use crate::faults::{ActiveFault, Fault};
+use crate::handshake::HandshakeFormat;
 use crate::refusal::Refusal;
 use crate::state::Event;
 use crate::state::session::SessionState;
@@ -127,6 +128,37 @@ impl Handle {
         };
         let organization = self.core.create_organization(draft, &HttpRequest::default())?;
         Ok(organization.body(&self.core.config.instance_id, None))
+    }
+}
+
+/// Browsers.
+impl Handle {
+    /// A new browser, signed in if a user is named. In development its key is the dev browser id (`__clerk_db_jwt`),
+    /// in production the value of the cookie `__client` on the Frontend API's host.
+    ///
+    /// # Errors
+    /// When there is no such user, or it may not sign in.
+    pub fn create_browser(&self, user_id: Option<&str>) -> Result<String, Refusal> {
+        let key = self.core.create_browser("dvb");
+        if let Some(user_id) = user_id {
+            self.core.sign_in(&key, user_id, &HttpRequest::default())?;
+        }
+        Ok(key)
+    }
+
+    /// Ends all sessions of a browser; nothing happens if there are none.
+    pub fn sign_out(&self, browser: &str) {
+        self.core.sign_out(browser, &HttpRequest::default());
+    }
+
+    /// How the result of handshakes travels from now on.
+    pub fn set_handshake_format(&self, format: HandshakeFormat) {
+        self.core.set_handshake(|settings| settings.format = format);
+    }
+
+    /// Whether handshakes hand out refresh tokens from now on.
+    pub fn set_refresh_tokens(&self, enabled: bool) {
+        self.core.set_handshake(|settings| settings.refresh_tokens = enabled);
     }
 }
 
@@ -298,7 +330,8 @@ impl Handle {
         self.core.subscribe()
     }
 
-    /// Empties the instance: users, organizations, sessions, deliveries, faults, counts. Keys and webhook URL stay.
+    /// Empties the instance: users, organizations, sessions, browsers, deliveries, faults, counts. Keys and webhook URL
+    /// stay; handshakes are answered as the settings say.
     pub fn reset(&self) {
         self.core.reset();
     }

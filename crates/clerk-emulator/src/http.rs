@@ -2,13 +2,17 @@
 
 pub(crate) mod body;
 mod control;
+mod cookies;
+mod cors;
 mod email_addresses;
 mod form;
+mod frontend;
 mod gate;
 mod instance;
 mod memberships;
 mod organizations;
 pub(crate) mod query;
+mod refresh;
 mod sessions;
 mod token_form;
 mod user_form;
@@ -31,6 +35,7 @@ pub(crate) use gate::ClosedConnection;
 pub(crate) fn router(core: Arc<Core>) -> Router {
     Router::new()
         .merge(backend_api())
+        .merge(frontend::router())
         .route("/.well-known/jwks.json", get(instance::jwks))
         .route("/healthz", get(async || ""))
         .nest("/__emulator", control::router())
@@ -62,8 +67,10 @@ fn backend_api() -> Router<Arc<Core>> {
         .route("/v1/sessions", get(sessions::list).post(sessions::create))
         .route("/v1/sessions/{session_id}", get(sessions::read))
         .route("/v1/sessions/{session_id}/revoke", post(sessions::revoke))
+        .route("/v1/sessions/{session_id}/refresh", post(refresh::refresh))
         .route("/v1/sessions/{session_id}/tokens", post(sessions::token))
         .route("/v1/sessions/{session_id}/tokens/{template}", post(sessions::template_token))
+        .route("/v1/clients/handshake_payload", get(refresh::handshake_payload))
         .route("/v1/clients/verify", post(sessions::verify_client))
         .route("/v1/clients/{client_id}", get(sessions::client))
         .route("/v1/sign_in_tokens", post(sessions::sign_in_token));

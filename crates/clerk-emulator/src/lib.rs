@@ -1,8 +1,10 @@
 //! A local Clerk for development and tests: no keys, no internet.
 //!
-//! [`Emulator::start`] serves one instance of Clerk: its Backend API with real state behind it, webhooks signed and
-//! repeated as Svix does for Clerk, session tokens that verify, and faults on request. Clerk's own SDKs work against
-//! it unchanged once `CLERK_API_URL` names it.
+//! [`Emulator::start`] serves one instance of Clerk: its Backend API with real state behind it, as much of its Frontend
+//! API as signing up, signing in and handshakes need, webhooks signed and repeated as Svix does for Clerk, session tokens
+//! that verify, and faults on request. Clerk's own SDKs work against it unchanged once `CLERK_API_URL` and
+//! `CLERK_PROXY_URL` both name it. The publishable key decides whether the Frontend API acts as in development or as in
+//! production.
 //!
 //! What Rust code does through [`Handle`], other languages do under `/__emulator` on the same address. These paths
 //! ask for no key, so the listener should be on loopback.
@@ -21,6 +23,8 @@
 //! | `POST /__emulator/session_tokens` | a token of a new session of `user_id` (optionally in `organization_id`), or of `session_id`; the rest as in [`TokenOptions`]: `authorized_party`, `expires_in_seconds`, `issued_in_seconds`, `not_before_in_seconds`, `category`, `key_id`, `version` (1, 2), `status` (`active`, `pending`), `actor`, `plan`, `features`, `claims` |
 //! | `POST /__emulator/tokens` | `{"header": {…}, "claims": {…}}`: signs any token with the instance's key |
 //! | `POST /__emulator/signing_key/rotate` | `{"keep_old": true}`: signs with a new key from now on; answers its `kid` |
+//! | `POST /__emulator/browsers` | optionally `user_id`: makes a browser, signed in; answers its `id`, which is the dev browser id (production: the value of the cookie `__client`), and `session_id` |
+//! | `PUT /__emulator/handshake` | `{"format": "nonce"}` (or `token`, `as_clerk`), `{"refresh_tokens": true}`: how handshakes are answered |
 //! | `PUT /__emulator/rate_limit` | `{"requests_per_10s": …}` |
 //! | `GET /__emulator/stats` | [`Stats`] |
 //! | `POST /__emulator/reset` | empties the instance |
@@ -34,11 +38,14 @@ mod core;
 mod emulator;
 mod faults;
 mod handle;
+mod handshake;
 mod http;
+mod http_date;
 mod id;
 mod rate_limit;
 mod refusal;
 mod server;
+mod site;
 mod state;
 mod stats;
 mod token;
@@ -50,6 +57,7 @@ pub use config::{ConfigError, DeletedCursor, EmulatorConfig};
 pub use emulator::{Emulator, StartError};
 pub use faults::{ActiveFault, Fault, FaultKind};
 pub use handle::Handle;
+pub use handshake::HandshakeFormat;
 pub use refusal::Refusal;
 pub use state::user_draft::{NewUser, UserChange};
 pub use stats::Stats;

@@ -119,6 +119,15 @@ impl Refusal {
         Self::new(422, "form_identifier_exists", long.clone(), long).about(param)
     }
 
+    pub(crate) fn missing_query(param: &str) -> Self {
+        let long = format!("The query parameter {param} must be given.");
+        Self::new(400, "missing_query_parameter", "is missing", long).about(param)
+    }
+
+    pub(crate) fn bad_query(param: &str, long_message: impl Into<String>) -> Self {
+        Self::new(400, "invalid_query_parameter_value", "is invalid", long_message).about(param)
+    }
+
     pub(crate) fn bad_body(long_message: impl Into<String>) -> Self {
         Self::new(400, "request_body_invalid", "Request body invalid", long_message)
     }
@@ -128,8 +137,8 @@ impl Refusal {
         Self::new(413, "request_body_too_large", "Request body too large", long)
     }
 
-    pub(crate) fn unsupported_content_type() -> Self {
-        let long = "The Content-Type of the request must be application/json.";
+    pub(crate) fn unsupported_content_type(expected: &str) -> Self {
+        let long = format!("The Content-Type of the request must be {expected}.");
         Self::new(415, "unsupported_content_type", "Unsupported content type", long)
     }
 

@@ -1,10 +1,14 @@
-//! Everything an instance knows: users, organizations, sessions.
+//! Everything an instance knows: users, organizations, sessions, browsers.
 
+pub(crate) mod browsers;
+pub(crate) mod check;
 pub(crate) mod edit;
 pub(crate) mod filter;
+pub(crate) mod nonces;
 pub(crate) mod order;
 pub(crate) mod organization;
 pub(crate) mod organizations;
+pub(crate) mod password;
 pub(crate) mod session;
 pub(crate) mod sessions;
 pub(crate) mod user;
@@ -12,6 +16,7 @@ pub(crate) mod user_body;
 pub(crate) mod user_draft;
 pub(crate) mod users;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -19,6 +24,8 @@ use serde_json::Value;
 use crate::config::EmulatorConfig;
 use crate::id::IdSource;
 
+use browsers::Browsers;
+use nonces::Nonces;
 use organizations::Organizations;
 use sessions::Sessions;
 use users::Users;
@@ -30,6 +37,10 @@ pub(crate) struct World {
     pub(crate) users: Users,
     pub(crate) organizations: Organizations,
     pub(crate) sessions: Sessions,
+    pub(crate) browsers: Browsers,
+    pub(crate) nonces: Nonces,
+    /// Ids of sign-in tokens that have opened their door.
+    pub(crate) used_tickets: HashSet<String>,
 }
 
 impl World {
@@ -39,6 +50,9 @@ impl World {
             users: Users::new(config.seed),
             organizations: Organizations::default(),
             sessions: Sessions::default(),
+            browsers: Browsers::default(),
+            nonces: Nonces::default(),
+            used_tickets: HashSet::new(),
         }
     }
 }

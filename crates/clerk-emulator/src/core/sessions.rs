@@ -17,9 +17,20 @@ use crate::token::{
 use crate::webhook::HttpRequest;
 
 impl Core {
-    /// Signs a user in, on a client of its own unless one is named.
+    /// Signs a user in, on a client of its own.
     pub(crate) fn start_session(
         &self,
+        user_id: &str,
+        organization_id: Option<&str>,
+        request: &HttpRequest,
+    ) -> Result<Session, Refusal> {
+        self.start_session_on(None, user_id, organization_id, request)
+    }
+
+    /// Signs a user in, on a new client unless one is named.
+    pub(crate) fn start_session_on(
+        &self,
+        client_id: Option<String>,
         user_id: &str,
         organization_id: Option<&str>,
         request: &HttpRequest,
@@ -34,9 +45,10 @@ impl Core {
             let session = Session {
                 id: world.ids.make("sess", now_ms),
                 user_id: Arc::clone(&user.id),
-                client_id: world.ids.make("client", now_ms),
+                client_id: client_id.unwrap_or_else(|| world.ids.make("client", now_ms)),
                 state: SessionState::Active,
                 last_active_organization_id: organization_id.map(str::to_owned),
+                refresh_token: None,
                 created_at: now_ms,
                 updated_at: now_ms,
             };

@@ -13,8 +13,12 @@ use serde_json::{Map, Value};
 use crate::refusal::Refusal;
 use crate::webhook::HttpRequest;
 
+use super::query::Query;
+
 /// The largest JSON body that is read.
 const MAX_JSON_BYTES: usize = 1024 * 1024;
+/// The largest form that is read.
+const MAX_FORM_BYTES: usize = 64 * 1024;
 /// The largest picture that is read.
 const MAX_IMAGE_BYTES: usize = 10 * 1024 * 1024;
 
@@ -46,6 +50,23 @@ impl<S: Sync> FromRequest<S> for AnyJson {
     }
 }
 
+/// A form, as browsers send it; an empty body is an empty one.
+#[derive(Clone, Debug)]
+pub(crate) struct UrlForm(pub(crate) Query);
+
+impl<S: Sync> FromRequest<S> for UrlForm {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Refusal> {
+        let media_type = media_type(&request);
+        let bytes = read(request, MAX_FORM_BYTES).await?;
+        if !bytes.is_empty() && media_type.as_deref() != Some("application/x-www-form-urlencoded") {
+            return Err(Refusal::unsupported_content_type("application/x-www-form-urlencoded"));
+        }
+        Ok(Self(Query::parse_bytes(&bytes)))
+    }
+}
+
 /// A body that only has to be read to its end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Upload {
@@ -61,19 +82,22 @@ impl<S: Sync> FromRequest<S> for Upload {
 }
 
 async fn json(request: Request) -> Result<Option<Value>, Refusal> {
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type =
-        content_type.map(|value| value.split(';').next().unwrap_or_default().trim().to_lowercase());
+    let media_type = media_type(&request);
     let bytes = read(request, MAX_JSON_BYTES).await?;
     if bytes.is_empty() {
         return Ok(None);
     }
     if media_type.as_deref() != Some("application/json") {
-        return Err(Refusal::unsupported_content_type());
+        return Err(Refusal::unsupported_content_type("application/json"));
     }
     serde_json::from_slice(&bytes)
         .map(Some)
         .map_err(|error| Refusal::bad_body(format!("The request body is not JSON: {error}")))
+}
+
+fn media_type(request: &Request) -> Option<String> {
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.map(|value| value.split(';').next().unwrap_or_default().trim().to_lowercase())
 }
 
 async fn read(request: Request, limit: usize) -> Result<Bytes, Refusal> {

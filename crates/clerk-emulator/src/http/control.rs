@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::core::Core;
 use crate::faults::{ActiveFault, Fault};
+use crate::handshake::HandshakeFormat;
 use crate::refusal::Refusal;
 use crate::state::Event;
 use crate::stats::Stats;
@@ -36,6 +37,8 @@ pub(crate) fn router() -> Router<Arc<Core>> {
         .route("/rate_limit", put(set_rate_limit))
         .route("/session_tokens", post(session_token))
         .route("/tokens", post(sign_token))
+        .route("/handshake", put(set_handshake))
+        .route("/browsers", post(create_browser))
         .route("/signing_key/rotate", post(rotate_key))
 }
 
@@ -132,6 +135,36 @@ async fn set_rate_limit(State(core): Shared, JsonObject(body): JsonObject) -> Re
     form.finish()?;
     core.rate_limit.set_limit(limit.ok_or_else(|| Refusal::missing_param("requests_per_10s"))?);
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn set_handshake(State(core): Shared, JsonObject(body): JsonObject) -> Result<StatusCode, Refusal> {
+    let mut form = Form::new(body);
+    let format = form.text("format")?.flatten().map(|text| {
+        serde_json::from_value::<HandshakeFormat>(Value::from(text))
+            .map_err(|_| Refusal::bad_value("format", "format must be nonce, token or as_clerk."))
+    });
+    let format = format.transpose()?;
+    let refresh_tokens = form.flag("refresh_tokens")?;
+    form.finish()?;
+    core.set_handshake(|settings| {
+        settings.format = format.unwrap_or(settings.format);
+        settings.refresh_tokens = refresh_tokens.unwrap_or(settings.refresh_tokens);
+    });
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn create_browser(
+    State(core): Shared,
+    request: HttpRequest,
+    JsonObject(body): JsonObject,
+) -> Result<Json<Value>, Refusal> {
+    let mut form = Form::new(body);
+    let user_id = form.text("user_id")?.flatten();
+    form.finish()?;
+    let key = core.create_browser("dvb");
+    let session = user_id.map(|user_id| core.sign_in(&key, &user_id, &request)).transpose()?;
+    let session_id = session.map(|session| session.id);
+    Ok(Json(json!({ "object": "dev_browser", "id": key, "session_id": session_id })))
 }
 
 async fn session_token(

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::core::Core;
 use crate::refusal::Refusal;
+use crate::state::check::check_email;
 use crate::state::edit::Edit;
 use crate::state::user::{User, Verification};
 use crate::state::user_body::{Kind, identifier_body};
@@ -16,7 +17,6 @@ use crate::webhook::HttpRequest;
 
 use super::body::JsonObject;
 use super::form::Form;
-use super::user_form::check_email;
 
 type Answer = Result<Json<Value>, Refusal>;
 type Shared = State<Arc<Core>>;

@@ -8,15 +8,15 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use time::OffsetDateTime;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
 
 use crate::clock::sleep;
 use crate::core::Core;
 use crate::faults::{FaultKind, Occasion};
+use crate::http_date::http_date;
 use crate::refusal::Refusal;
 
+use super::cors;
+use super::frontend;
 use super::query::Query;
 use super::version::ApiVersion;
 
@@ -25,8 +25,6 @@ use super::version::ApiVersion;
 pub(crate) struct ClosedConnection;
 
 const TRACE_ID: HeaderName = HeaderName::from_static("x-clerk-trace-id");
-const HTTP_DATE: &[BorrowedFormatItem<'_>] =
-    format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
 /// A client that waits longer than this for an answer will not notice the difference.
 const HANG: Duration = Duration::from_secs(600);
 
@@ -35,7 +33,11 @@ pub(crate) async fn gate(State(core): State<Arc<Core>>, request: Request, next: 
     let counted = path != "/healthz" && !path.starts_with("/__emulator");
     let pattern = request.extensions().get::<MatchedPath>().map_or("(unknown)", MatchedPath::as_str);
     let route = format!("{} {pattern}", method_name(request.method()));
-    let mut response = if counted {
+    let api = frontend::is_api(path);
+    let origin = cors::allowed_origin(&core, request.headers()).filter(|_| api);
+    let mut response = if api && request.method() == Method::OPTIONS {
+        cors::preflight()
+    } else if counted {
         pass(&core, request, next).await.unwrap_or_else(IntoResponse::into_response)
     } else if is_cross_site(request.headers()) {
         Refusal::cross_site().into_response()
@@ -47,6 +49,9 @@ pub(crate) async fn gate(State(core): State<Arc<Core>>, request: Request, next: 
         core.counter.note(&route, if closed { 0 } else { response.status().as_u16() });
     }
     finish(&core, &mut response);
+    if let Some(origin) = origin {
+        cors::allow(&mut response, origin);
+    }
     response
 }
 
@@ -111,7 +116,7 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
 
 /// The Backend API does; what browsers and verifiers read does not.
 fn asks_for_key(path: &str) -> bool {
-    path != "/.well-known/jwks.json"
+    path != "/.well-known/jwks.json" && !frontend::is_frontend(path)
 }
 
 fn closed() -> Response {
@@ -152,9 +157,7 @@ fn finish(core: &Core, response: &mut Response) {
     if let Ok(value) = HeaderValue::try_from(trace_id) {
         headers.insert(TRACE_ID, value);
     }
-    let now = OffsetDateTime::from_unix_timestamp(core.now_ms().div_euclid(1_000)).ok();
-    let date = now.and_then(|now| now.format(HTTP_DATE).ok());
-    if let Some(value) = date.and_then(|date| HeaderValue::try_from(date).ok()) {
+    if let Ok(value) = HeaderValue::try_from(http_date(core.now_ms())) {
         headers.insert(DATE, value);
     }
 }

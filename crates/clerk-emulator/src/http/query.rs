@@ -1,4 +1,4 @@
-//! The query part of a request.
+//! The query part of a request, and forms, which are written alike.
 
 use std::convert::Infallible;
 use std::str::FromStr;
@@ -19,7 +19,17 @@ const MAX_VALUES: usize = 100;
 
 impl Query {
     pub(crate) fn parse(text: &str) -> Self {
-        Self { pairs: url::form_urlencoded::parse(text.as_bytes()).into_owned().collect() }
+        Self::parse_bytes(text.as_bytes())
+    }
+
+    /// Bytes that are no text become replacement characters.
+    pub(crate) fn parse_bytes(bytes: &[u8]) -> Self {
+        Self { pairs: url::form_urlencoded::parse(bytes).into_owned().collect() }
+    }
+
+    /// The first value of this name, trimmed; `None` if it is empty.
+    pub(crate) fn filled(&self, name: &str) -> Option<String> {
+        self.first(name).map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned)
     }
 
     pub(crate) fn first(&self, name: &str) -> Option<&str> {

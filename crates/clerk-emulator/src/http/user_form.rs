@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::refusal::Refusal;
+use crate::state::check::{check_email, check_password, check_phone, check_username};
 use crate::state::edit::{Document, Edit};
 use crate::state::user::Verification;
 use crate::state::user_body::Kind;
@@ -108,7 +109,7 @@ fn shared(form: &mut Form, edits: &mut Vec<Edit>) -> Result<(), Refusal> {
     let digest = form.text("password_digest")?.flatten();
     let hasher = form.text("password_hasher")?.flatten();
     match (digest, hasher) {
-        (Some(digest), Some(_)) => edits.push(Edit::Password(Some(digest))),
+        (Some(_), Some(_)) => edits.push(Edit::PasswordDigest),
         (Some(_), None) => return Err(Refusal::missing_param("password_hasher")),
         _ => {}
     }
@@ -136,47 +137,4 @@ fn documents(form: &mut Form, edits: &mut Vec<Edit>) -> Result<(), Refusal> {
 
 fn add(kind: Kind, value: String, reserved: bool) -> Edit {
     Edit::Add { kind, value, verification: Verification::Admin, reserved, primary: false }
-}
-
-pub(crate) fn check_email(address: &str) -> Result<(), Refusal> {
-    let valid = address.rsplit_once('@').is_some_and(|(local, domain)| {
-        let clean = |part: &str| !part.is_empty() && !part.contains(char::is_whitespace);
-        clean(local)
-            && clean(domain)
-            && domain.contains('.')
-            && !domain.starts_with('.')
-            && !domain.ends_with('.')
-    });
-    if valid {
-        return Ok(());
-    }
-    Err(Refusal::bad_format("email_address", "a valid email address"))
-}
-
-fn check_phone(number: &str) -> Result<(), Refusal> {
-    let digits = number.strip_prefix('+').unwrap_or_default();
-    if (7..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return Ok(());
-    }
-    Err(Refusal::bad_format("phone_number", "a valid phone number according to E.164 international standard"))
-}
-
-fn check_username(name: &str) -> Result<(), Refusal> {
-    if !(4..=64).contains(&name.chars().count()) {
-        let long = "Username must be between 4 and 64 characters long.";
-        return Err(Refusal::new(422, "form_username_invalid_length", long, long).about("username"));
-    }
-    if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')) {
-        let long = "Username can only contain letters, numbers and '_', '-' or '.'.";
-        return Err(Refusal::new(422, "form_username_invalid_character", long, long).about("username"));
-    }
-    Ok(())
-}
-
-fn check_password(password: &str) -> Result<(), Refusal> {
-    if password.chars().count() >= 8 {
-        return Ok(());
-    }
-    let long = "Passwords must be 8 characters or more.";
-    Err(Refusal::new(422, "form_password_length_too_short", long, long).about("password"))
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::id::IdSource;
 use crate::refusal::Refusal;
 
+use super::password::Password;
 use super::user::{Identifier, LOCKOUT_MS, User, Verification, day_of};
 use super::user_body::Kind;
 
@@ -38,6 +39,8 @@ pub(crate) enum Edit {
     },
     ExternalAccount(Value),
     Password(Option<String>),
+    /// A digest that another system made.
+    PasswordDigest,
     SetMetadata {
         document: Document,
         value: Map<String, Value>,
@@ -126,7 +129,12 @@ impl Edit {
             }
             Self::ExternalAccount(account) => user.external_accounts.push(account),
             Self::Password(password) => {
-                user.password = password;
+                let salt = editing.ids.bytes();
+                user.password = password.map(|password| Password::new(&password, salt));
+                user.password_last_updated_at = Some(now_ms);
+            }
+            Self::PasswordDigest => {
+                user.password = Some(Password::of_other_system());
                 user.password_last_updated_at = Some(now_ms);
             }
             Self::SetMetadata { document, value } => *metadata(user, document) = value,

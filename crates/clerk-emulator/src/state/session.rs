@@ -15,6 +15,8 @@ pub(crate) struct Session {
     pub(crate) client_id: String,
     pub(crate) state: SessionState,
     pub(crate) last_active_organization_id: Option<String>,
+    /// Made when a handshake first hands it out.
+    pub(crate) refresh_token: Option<String>,
     pub(crate) created_at: i64,
     pub(crate) updated_at: i64,
 }
@@ -39,7 +41,7 @@ impl Session {
         }
     }
 
-    fn expire_at(&self) -> i64 {
+    pub(crate) fn expire_at(&self) -> i64 {
         self.created_at + LIFETIME_MS
     }
 

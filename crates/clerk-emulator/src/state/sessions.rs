@@ -43,6 +43,9 @@ impl Sessions {
         }
         session.state = state;
         session.updated_at = now_ms;
+        if let Some(client) = self.clients.get_mut(&session.client_id) {
+            client.updated_at = now_ms;
+        }
         Some(session.clone())
     }
 
@@ -57,6 +60,33 @@ impl Sessions {
         let client = self.clients.get(client_id);
         let ids = client.map(|client| client.session_ids.as_slice()).unwrap_or_default();
         ids.iter().rev().filter_map(|id| self.by_id.get(id)).collect()
+    }
+
+    /// A client that has no session yet.
+    pub(crate) fn add_client(&mut self, id: String, now_ms: i64) {
+        let client =
+            Client { id: id.clone(), session_ids: Vec::new(), created_at: now_ms, updated_at: now_ms };
+        self.clients.insert(id, client);
+    }
+
+    pub(crate) fn client(&self, id: &str) -> Option<&Client> {
+        self.clients.get(id)
+    }
+
+    pub(crate) fn set_organization(&mut self, id: &str, organization_id: Option<String>) {
+        if let Some(session) = self.by_id.get_mut(id) {
+            session.last_active_organization_id = organization_id;
+        }
+    }
+
+    /// The refresh token of a session: `fresh` if it had none.
+    pub(crate) fn refresh_token(&mut self, id: &str, fresh: String) -> Option<String> {
+        Some(self.by_id.get_mut(id)?.refresh_token.get_or_insert(fresh).clone())
+    }
+
+    /// When a session of the client last began or ended, in milliseconds.
+    pub(crate) fn client_changed_at(&self, client_id: &str) -> Option<i64> {
+        self.clients.get(client_id).map(|client| client.updated_at)
     }
 
     pub(crate) fn client_body(&self, id: &str, now_ms: i64) -> Result<Value, Refusal> {

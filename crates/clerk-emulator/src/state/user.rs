@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::password::Password;
+
 pub(crate) const DAY_MS: i64 = 86_400_000;
 /// How long Clerk locks an account by default.
 pub(crate) const LOCKOUT_MS: i64 = 3_600_000;
@@ -29,7 +31,7 @@ pub(crate) struct User {
     pub(crate) phone_numbers: Vec<Identifier>,
     pub(crate) web3_wallets: Vec<Identifier>,
     pub(crate) external_accounts: Vec<Value>,
-    pub(crate) password: Option<String>,
+    pub(crate) password: Option<Password>,
     pub(crate) password_last_updated_at: Option<i64>,
     pub(crate) totp_enabled: bool,
     pub(crate) backup_code_enabled: bool,

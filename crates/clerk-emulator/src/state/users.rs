@@ -88,6 +88,10 @@ impl Users {
         self.get(self.identifiers.get(&(Unique::Address(Kind::Email), address.to_lowercase()))?)
     }
 
+    pub(crate) fn holder_of_username(&self, name: &str) -> Option<&Arc<User>> {
+        self.get(self.identifiers.get(&(Unique::Username, name.to_lowercase()))?)
+    }
+
     pub(crate) fn holder_of_external_id(&self, external_id: &str) -> Option<&Arc<User>> {
         self.get(self.identifiers.get(&(Unique::ExternalId, external_id.to_owned()))?)
     }

@@ -31,6 +31,22 @@ impl Reply {
         self.body["errors"][0]["meta"]["param_name"].as_str().unwrap_or_default()
     }
 
+    /// Where it redirects to; empty if it does not.
+    pub(crate) fn location(&self) -> &str {
+        self.headers.get("location").map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    /// A parameter of the address it redirects to.
+    pub(crate) fn target_param(&self, name: &str) -> Option<String> {
+        let url = url::Url::parse(self.location()).unwrap();
+        url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
+    pub(crate) fn set_cookies(&self) -> Vec<String> {
+        let all = self.headers.get_all("set-cookie").iter();
+        all.map(|value| value.to_str().unwrap().to_owned()).collect()
+    }
+
     pub(crate) fn id(&self) -> &str {
         self.body["id"].as_str().unwrap()
     }
@@ -53,7 +69,11 @@ impl Clerk {
         change(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let emulator = Emulator::start(config, listener).unwrap();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
         Self { emulator, http }
     }
 
@@ -78,7 +98,12 @@ impl Clerk {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let bytes = response.bytes().await.unwrap();
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+        let is_json = headers.get("content-type").is_some_and(|value| value == "application/json");
+        let body = match is_json {
+            true => serde_json::from_slice(&bytes).unwrap(),
+            false if bytes.is_empty() => Value::Null,
+            false => Value::String(String::from_utf8(bytes.to_vec()).unwrap()),
+        };
         Reply { status, headers, body }
     }
 
@@ -105,6 +130,31 @@ impl Clerk {
 
     pub(crate) async fn delete(&self, path: &str) -> Reply {
         self.send(self.request(Method::DELETE, path)).await
+    }
+
+    /// A form sent to the Frontend API, with these headers.
+    pub(crate) async fn form(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        headers: &[(&'static str, &str)],
+    ) -> Reply {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let mut request = self.stranger(Method::POST, path).body(body);
+        request = request.header("content-type", "application/x-www-form-urlencoded");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request).await
+    }
+
+    /// A page of the web opened with these headers.
+    pub(crate) async fn open(&self, path: &str, headers: &[(&'static str, &str)]) -> Reply {
+        let mut request = self.stranger(Method::GET, path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request).await
     }
 
     pub(crate) async fn stop(self) {

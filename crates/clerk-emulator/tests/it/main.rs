@@ -7,6 +7,10 @@ mod errors;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod frontend;
+#[cfg(test)]
+mod handshake;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod listing;
