@@ -11,6 +11,7 @@ mod gate;
 mod instance;
 mod memberships;
 mod organizations;
+mod pages;
 pub(crate) mod query;
 mod refresh;
 mod sessions;
@@ -36,6 +37,7 @@ pub(crate) fn router(core: Arc<Core>) -> Router {
     Router::new()
         .merge(backend_api())
         .merge(frontend::router())
+        .merge(pages::router())
         .route("/.well-known/jwks.json", get(instance::jwks))
         .route("/healthz", get(async || ""))
         .nest("/__emulator", control::router())

@@ -29,6 +29,11 @@
 //! | `GET /__emulator/stats` | [`Stats`] |
 //! | `POST /__emulator/reset` | empties the instance |
 //!
+//! People sign up, in and out at `/sign-up`, `/sign-in` and `/sign-out`, plain pages that work without scripts and go on
+//! to `redirect_url` (also `sign_up_force_redirect_url` and its siblings), if it is on loopback, beside
+//! `clerk.<domain>`, or on an allowed origin. Their fields are `email_address`, `password`, `first_name`, `last_name`,
+//! `username` and `stay`; `identifier` and `password`, or `user_id`.
+//!
 //! `GET /healthz` answers 200 as soon as it listens.
 
 mod change;

@@ -53,6 +53,10 @@ impl Refusal {
         self.param.as_deref()
     }
 
+    pub(crate) fn long_message(&self) -> &str {
+        &self.long_message
+    }
+
     pub(crate) fn about(mut self, param: impl Into<String>) -> Self {
         self.param = Some(param.into());
         self

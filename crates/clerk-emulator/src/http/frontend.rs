@@ -15,6 +15,9 @@ use axum::routing::{get, post};
 
 use crate::core::Core;
 
+pub(crate) use answer::set_cookies;
+pub(crate) use visitor::Visitor;
+
 pub(crate) fn router() -> Router<Arc<Core>> {
     let environment = get(environment::read).post(environment::read).patch(environment::read);
     Router::new()
@@ -37,11 +40,6 @@ pub(crate) fn router() -> Router<Arc<Core>> {
 }
 
 /// Whether a path is the Frontend API's rather than the Backend API's.
-pub(crate) fn is_frontend(path: &str) -> bool {
-    is_api(path)
-}
-
-/// The part of it that scripts of the app's pages call.
 pub(crate) fn is_api(path: &str) -> bool {
     let within =
         |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));

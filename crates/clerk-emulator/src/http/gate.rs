@@ -17,6 +17,7 @@ use crate::refusal::Refusal;
 
 use super::cors;
 use super::frontend;
+use super::pages;
 use super::query::Query;
 use super::version::ApiVersion;
 
@@ -116,7 +117,7 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
 
 /// The Backend API does; what browsers and verifiers read does not.
 fn asks_for_key(path: &str) -> bool {
-    path != "/.well-known/jwks.json" && !frontend::is_frontend(path)
+    path != "/.well-known/jwks.json" && !frontend::is_api(path) && !pages::is_page(path)
 }
 
 fn closed() -> Response {

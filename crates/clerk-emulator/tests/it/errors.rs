@@ -8,7 +8,7 @@ use crate::harness::Clerk;
 #[tokio::test]
 async fn the_key_is_checked_before_the_route() {
     let clerk = Clerk::start().await;
-    for path in ["/v1/users", "/v1/nowhere", "/"] {
+    for path in ["/v1/users", "/v1/nowhere", "/nowhere"] {
         let none = clerk.send(clerk.stranger(Method::GET, path)).await;
         assert_eq!((none.status, none.code()), (401, "authorization_header_format_invalid"), "{path}");
         let wrong = clerk.send(clerk.stranger(Method::GET, path).bearer_auth("sk_test_wrong")).await;

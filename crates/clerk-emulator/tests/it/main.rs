@@ -17,6 +17,8 @@ mod listing;
 #[cfg(test)]
 mod organizations;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod sessions;

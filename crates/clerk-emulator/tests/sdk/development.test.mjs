@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { ADA, APP, Browser, clerk, control } from "./browser.mjs";
+import { ADA, APP, apiUrl, Browser, clerk, control } from "./browser.mjs";
 
 const count = async (route) => {
   const { routes } = await control("GET", "stats");
@@ -107,4 +107,24 @@ test("a rotated key is found", async () => {
   assert.equal((await browser.visit(`${APP}/`)).auth.userId, userId);
   await browser.expire();
   assert.equal((await browser.visit(`${APP}/`)).auth.userId, userId);
+});
+
+test("the sign-up page brings a person back into the app, known", async () => {
+  const browser = new Browser();
+  await browser.visit(`${APP}/`);
+  const query = new URLSearchParams({
+    redirect_url: `${APP}/welcome?plan=pro`,
+    __clerk_db_jwt: browser.cookies.get("__clerk_db_jwt"),
+  });
+  const page = await browser.visit(`${apiUrl}/sign-up?${query}`);
+  const action = page.html.match(/action="([^"]+)"/)[1].replaceAll("&amp;", "&");
+  const posted = await browser.post(action, { email_address: "ada@example.com", first_name: "Ada" }, apiUrl);
+  assert.equal(posted.status, 303);
+  const visit = await browser.visit(posted.headers.get("location"));
+  assert.deepEqual([visit.reasons[0], visit.url], ["dev-browser-sync", `${APP}/welcome?plan=pro`]);
+  assert.equal((await clerk.users.getUser(visit.auth.userId)).firstName, "Ada");
+
+  const out = await browser.post(`/sign-out?${query}`, {}, apiUrl);
+  const after = await browser.visit(out.headers.get("location"));
+  assert.equal(after.state.status, "signed-out");
 });

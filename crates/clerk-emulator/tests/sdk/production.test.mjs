@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { ADA, APP, Browser, control } from "./browser.mjs";
+import { ADA, APP, apiUrl, Browser, control } from "./browser.mjs";
 
 beforeEach(() => control("POST", "reset"));
 
@@ -34,3 +34,12 @@ for (const format of ["nonce", "token"]) {
     assert.equal(out.state.status, "signed-out");
   });
 }
+
+test("the sign-up page brings a person back into the app, known", async () => {
+  const browser = new Browser();
+  const query = new URLSearchParams({ redirect_url: `${APP}/welcome` });
+  const posted = await browser.post(`/sign-up?${query}`, { email_address: "ada@example.com" }, apiUrl);
+  assert.deepEqual([posted.status, posted.headers.get("location")], [303, `${APP}/welcome`]);
+  const visit = await browser.visit(`${APP}/welcome`);
+  assert.deepEqual([visit.state.status, visit.url], ["signed-in", `${APP}/welcome`]);
+});
