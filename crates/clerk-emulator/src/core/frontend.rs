@@ -5,9 +5,13 @@ use serde_json::{Value, json};
 use crate::core::Core;
 use crate::refusal::Refusal;
 use crate::state::World;
+use crate::state::browsers::SignInAttempt;
 use crate::state::session::Session;
 use crate::state::user::User;
 use crate::token::TokenOptions;
+
+/// How long an unfinished sign-in waits.
+const ABANDONED_AFTER_MS: i64 = 86_400_000;
 
 impl Core {
     /// The client of a browser with its active sessions, the newest with a fresh token; null if it has none.
@@ -26,12 +30,14 @@ impl Core {
             let active: Vec<_> =
                 sessions.into_iter().filter(|session| session.status(now_ms) == "active").collect();
             let last_active = active.first().map(|session| session.id.clone());
+            let known = browser.and_then(|browser| world.browsers.get(browser));
+            let waiting = known.and_then(|browser| browser.sign_in.as_ref());
             let Some(client) = world.sessions.client(&client_id) else { return Ok(Value::Null) };
             let body = json!({
                 "object": "client",
                 "id": client_id,
                 "sessions": active.iter().map(|session| self.session_of(&world, session)).collect::<Vec<_>>(),
-                "sign_in": null,
+                "sign_in": waiting.map(|attempt| self.sign_in_body(&world, attempt, None)),
                 "sign_up": null,
                 "last_active_session_id": last_active,
                 "last_authentication_strategy": null,
@@ -68,6 +74,30 @@ impl Core {
         }
         let jwt = self.session_token(session_id, &options, None).await?;
         Ok(json!({ "object": "token", "jwt": jwt }))
+    }
+
+    /// A sign-in, finished if it has made a session.
+    pub(crate) fn sign_in_body(
+        &self,
+        world: &World,
+        attempt: &SignInAttempt,
+        session_id: Option<&str>,
+    ) -> Value {
+        let verified = session_id.map(|_| json!({ "status": "verified", "strategy": "password" }));
+        json!({
+            "object": "sign_in_attempt",
+            "id": attempt.id,
+            "status": if session_id.is_some() { "complete" } else { "needs_first_factor" },
+            "supported_identifiers": ["email_address", "username"],
+            "supported_first_factors": [{ "strategy": "password" }],
+            "supported_second_factors": null,
+            "first_factor_verification": verified,
+            "second_factor_verification": null,
+            "identifier": attempt.identifier,
+            "user_data": world.users.get(&attempt.user_id).map(|user| self.public_user(user)),
+            "created_session_id": session_id,
+            "abandon_at": self.now_ms() + ABANDONED_AFTER_MS,
+        })
     }
 
     fn session_of(&self, world: &World, session: &Session) -> Value {

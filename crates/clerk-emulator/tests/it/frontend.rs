@@ -104,6 +104,7 @@ async fn people_sign_in_with_their_password_only() {
 
     let identified = call(&clerk, &browser, "client/sign_ins", &[("identifier", "ADA@example.com")]).await;
     assert_eq!(identified.body["response"]["status"], "needs_first_factor");
+    assert_eq!(identified.body["client"]["sign_in"]["id"], identified.body["response"]["id"]);
     let path = format!(
         "client/sign_ins/{}/attempt_first_factor",
         identified.body["response"]["id"].as_str().unwrap()
@@ -113,6 +114,7 @@ async fn people_sign_in_with_their_password_only() {
     assert_eq!(call(&clerk, &stranger, &path, &password).await.status, 404);
     let done = call(&clerk, &browser, &path, &password).await;
     assert_eq!(done.body["response"]["status"], "complete");
+    assert_eq!(done.body["client"]["sign_in"], Value::Null);
     assert_eq!(done.body["client"]["sessions"][0]["user"]["id"], user["id"]);
     assert_eq!(sign_in("ada@example.com", "correct horse").await.code(), "session_exists");
 

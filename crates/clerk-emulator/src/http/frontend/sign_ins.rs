@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use serde_json::{Value, json};
 
 use crate::core::Core;
 use crate::refusal::Refusal;
@@ -17,9 +16,6 @@ use super::answer::{Answer, with_client};
 use super::visitor::Visitor;
 
 type Shared = State<Arc<Core>>;
-
-const IDENTIFIERS: [&str; 2] = ["email_address", "username"];
-const ABANDONED_AFTER_MS: i64 = 86_400_000;
 
 pub(crate) async fn create(
     State(core): Shared,
@@ -45,7 +41,9 @@ pub(crate) async fn create(
     if form.first("password").is_some_and(|password| !password.is_empty()) {
         return finish(&core, &visitor, &browser, &attempt, &form, &request).await;
     }
-    let body = body(&core, &attempt, None);
+    // The script finds its way back to an unfinished sign-in through the client.
+    core.ensure_client(&browser);
+    let body = core.sign_in_body(&core.read(), &attempt, None);
     if let Some(browser) = core.write().browsers.get_mut(&browser) {
         browser.sign_in = Some(attempt);
     }
@@ -86,26 +84,8 @@ async fn finish(
 }
 
 async fn complete(core: &Core, visitor: &Visitor, attempt: &SignInAttempt, session: &Session) -> Answer {
-    with_client(core, visitor, body(core, attempt, Some(session))).await
-}
-
-fn body(core: &Core, attempt: &SignInAttempt, session: Option<&Session>) -> Value {
-    let user = core.user(&attempt.user_id);
-    let verified = session.map(|_| json!({ "status": "verified", "strategy": "password" }));
-    json!({
-        "object": "sign_in_attempt",
-        "id": attempt.id,
-        "status": if session.is_some() { "complete" } else { "needs_first_factor" },
-        "supported_identifiers": IDENTIFIERS,
-        "supported_first_factors": [{ "strategy": "password" }],
-        "supported_second_factors": null,
-        "first_factor_verification": verified,
-        "second_factor_verification": null,
-        "identifier": attempt.identifier,
-        "user_data": user.map(|user| core.public_user(&user)),
-        "created_session_id": session.map(|session| &session.id),
-        "abandon_at": core.now_ms() + ABANDONED_AFTER_MS,
-    })
+    let body = core.sign_in_body(&core.read(), attempt, Some(&session.id));
+    with_client(core, visitor, body).await
 }
 
 fn check_strategy(strategy: Option<&str>) -> Result<(), Refusal> {
