@@ -1,15 +1,18 @@
 //! An emulator on a free port and a client that holds its key.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use clerk_emulator::{Emulator, EmulatorConfig, Handle, ManualClock};
+use clerk_emulator::{Emulator, EmulatorConfig, Handle, ManualClock, SigningKey};
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
 pub(crate) const NOON: i64 = 1_767_268_800_000;
+
+/// Making one takes longer than most tests.
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
 
 pub(crate) struct Clerk {
     emulator: Emulator,
@@ -66,6 +69,7 @@ impl Clerk {
         let mut config = EmulatorConfig::dev(7);
         config.requests_per_10s = Some(10_000);
         config.time_scale = 1_000.0;
+        config.signing_key = Some(KEY.clone());
         change(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let emulator = Emulator::start(config, listener).unwrap();
