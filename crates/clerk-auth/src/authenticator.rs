@@ -4,15 +4,18 @@ use crate::{
     authenticate::{Facts, Need, authenticate},
     backend::Backend,
     clock::{Clock, SystemClock},
-    decision::Decision,
+    decision::{Decision, Status},
     key_ring::KeyRing,
-    reason::RefreshFailure,
+    reason::{Reason, RefreshFailure},
     request::RequestHead,
     seen_tokens::SeenTokens,
     settings::AuthSettings,
+    sign_in,
     signing_key::SigningKey,
+    verify::TokenError,
 };
 use std::sync::Arc;
+use url::Url;
 
 /// Tokens whose signature is remembered, if nothing else is said. Some 3 KiB each.
 const SEEN_TOKENS: usize = 16_384;
@@ -120,6 +123,14 @@ impl Authenticator {
         }
     }
 
+    /// Where a stranger goes to sign in, to come back to this address: `sign_in_url`, else Clerk's own page. `None` if
+    /// neither makes an address. Goes with a development instance's browser, which the other origin must know too
+    /// (contract, section e).
+    #[must_use]
+    pub fn sign_in_address(&self, head: &RequestHead<'_>, sign_in_url: Option<&Url>) -> Option<Url> {
+        sign_in::address(head, &self.parts.settings, sign_in_url)
+    }
+
     /// Decides without waiting, as nearly every request can be: no I/O, no lock that blocks.
     ///
     /// # Errors
@@ -137,6 +148,7 @@ struct Inquiry<'a> {
     facts: Facts<'a>,
     generation: u64,
     now_ms: i64,
+    clerk_was_away: bool,
 }
 
 impl<'a> Inquiry<'a> {
@@ -145,14 +157,17 @@ impl<'a> Inquiry<'a> {
         let generation = parts.keys.generation();
         parts.seen.keep_up_with(generation);
         parts.keys.refresh_if_old();
-        Self { parts, facts: Facts::new(&parts.keys, &parts.seen), generation, now_ms: parts.clock.now_ms() }
+        let facts = Facts::new(&parts.keys, &parts.seen);
+        Self { parts, facts, generation, now_ms: parts.clock.now_ms(), clerk_was_away: false }
     }
 
     fn decide(&mut self, head: &RequestHead<'_>) -> Result<Decision, Need> {
         authenticate(head, &self.parts.settings, &mut self.facts, self.now_ms)
     }
 
-    fn end(self, decision: Decision) -> Decision {
+    fn end(self, mut decision: Decision) -> Decision {
+        decision.clerk_was_away = self.clerk_was_away
+            || matches!(&decision.status, Status::SignedOut(Reason::Token(TokenError::KeysUnavailable)));
         for (raw, token) in self.facts.into_learned() {
             self.parts.seen.remember(&raw, token, self.generation, self.now_ms.div_euclid(1_000));
         }
@@ -172,6 +187,7 @@ impl<'a> Inquiry<'a> {
                     Some(backend) => backend.handshake_payload(&nonce).await,
                     None => Ok(Vec::new()),
                 };
+                self.clerk_was_away |= directives.as_ref().is_err_and(|error| error.is_transient());
                 self.facts.learn_handshake(directives.unwrap_or_else(|error| {
                     tracing::warn!(%error, "a handshake could not be read from Clerk");
                     Vec::new()
@@ -182,6 +198,7 @@ impl<'a> Inquiry<'a> {
                     Some(backend) => backend.refresh(&request).await,
                     None => Err(RefreshFailure::NoApiClient),
                 };
+                // Without it the browser is asked, which may mend it as well.
                 self.facts.learn_refresh(cookies);
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::{authenticate::RefreshRequest, jwks::JwkSet, reason::RefreshFailure, verify::TokenError};
 use async_trait::async_trait;
-use std::fmt;
+use std::{fmt, time::Duration};
 
 #[cfg(feature = "client")]
 mod http;
@@ -17,9 +17,12 @@ pub enum BackendError {
     /// The secret key was not accepted.
     #[error("Clerk did not accept the secret key: check CLERK_SECRET_KEY")]
     SecretKey,
-    /// No answer, one that came too late, or one that says to come back later.
+    /// No answer, or one that came too late.
     #[error("Clerk could not be reached")]
     Unavailable,
+    /// Too many requests. `None`: Clerk did not say when to come back.
+    #[error("Clerk has had too many requests from this instance")]
+    RateLimited(Option<Duration>),
     /// What was asked for does not exist.
     #[error("Clerk does not know it")]
     NotFound,
@@ -29,6 +32,12 @@ pub enum BackendError {
 }
 
 impl BackendError {
+    /// Whether the same may work later without anyone's help.
+    #[must_use]
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::Unavailable | Self::RateLimited(_))
+    }
+
     /// What is to be said of a token whose key could not be had.
     pub(crate) fn of_key(self) -> TokenError {
         if self == Self::SecretKey { TokenError::SecretKeyInvalid } else { TokenError::KeysUnavailable }

@@ -19,6 +19,9 @@ pub struct Decision {
     /// Go out with the answer, whatever it is: cookies, `Location`, `x-clerk-auth-*`. Empty for most signed-in
     /// requests.
     pub headers: HeaderMap,
+    /// Clerk could not be asked for something that was needed. Someone who is not signed in may only seem so: better
+    /// say "later" than "no".
+    pub clerk_was_away: bool,
 }
 
 /// See [`Decision`].
@@ -71,21 +74,21 @@ impl Decision {
     }
 
     pub(crate) fn signed_in(session: Session, headers: HeaderMap) -> Self {
-        Self { status: Status::SignedIn(session), headers }
+        Self { status: Status::SignedIn(session), headers, clerk_was_away: false }
     }
 
     pub(crate) fn signed_out(reason: Reason, message: &Message, mut headers: HeaderMap) -> Self {
         describe(&mut headers, "signed-out", &reason, message);
-        Self { status: Status::SignedOut(reason), headers }
+        Self { status: Status::SignedOut(reason), headers, clerk_was_away: false }
     }
 
     pub(crate) fn handshake(reason: Reason, message: &Message, mut headers: HeaderMap) -> Self {
         describe(&mut headers, "handshake", &reason, message);
-        Self { status: Status::Handshake(reason), headers }
+        Self { status: Status::Handshake(reason), headers, clerk_was_away: false }
     }
 
     pub(crate) fn failed(failure: Failure) -> Self {
-        Self { status: Status::Failed(failure), headers: HeaderMap::new() }
+        Self { status: Status::Failed(failure), headers: HeaderMap::new(), clerk_was_away: false }
     }
 }
 

@@ -18,8 +18,10 @@ use tower_service::Service;
 /// What a token says is up to a minute old: a role that was taken away goes on for that long.
 #[derive(Clone)]
 pub struct RequireLayer {
-    may: Option<Arc<dyn Fn(&Session) -> bool + Send + Sync>>,
+    may: Option<Arc<Rule>>,
 }
+
+type Rule = dyn Fn(&Session) -> bool + Send + Sync;
 
 impl RequireLayer {
     /// Anyone who is signed in.

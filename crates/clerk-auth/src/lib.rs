@@ -20,6 +20,7 @@ mod request;
 mod seen_tokens;
 mod session;
 mod settings;
+mod sign_in;
 pub mod signing_key;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

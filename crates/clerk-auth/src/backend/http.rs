@@ -77,7 +77,7 @@ impl HttpBackend {
         self.client.get(format!("{}{path}", self.base))
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<(StatusCode, Bytes), BackendError> {
+    async fn send(&self, request: RequestBuilder) -> Result<Answer, BackendError> {
         let request = request
             .bearer_auth(self.secret_key.expose_secret())
             .header("Clerk-API-Version", API_VERSION)
@@ -90,7 +90,13 @@ impl HttpBackend {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok((response.status(), body.freeze()))
+        let retry_after = response.headers().get(http::header::RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        Ok(Answer {
+            status: response.status(),
+            retry_after: retry_after.map(Duration::from_secs),
+            body: body.freeze(),
+        })
     }
 }
 
@@ -121,8 +127,8 @@ impl Backend for HttpBackend {
             "request_headers": headers(&request.request_headers),
         });
         let answer = self.send(self.client.post(address).json(&body)).await;
-        let (status, body) = answer.map_err(|error| match error {
-            BackendError::Unavailable => RefreshFailure::Unreachable,
+        let Answer { status, body, .. } = answer.map_err(|error| match error {
+            error if error.is_transient() => RefreshFailure::Unreachable,
             _ => RefreshFailure::Unexplained,
         })?;
         if status.is_success() {
@@ -138,14 +144,19 @@ impl Backend for HttpBackend {
     }
 }
 
-fn expect_ok((status, body): (StatusCode, Bytes)) -> Result<Bytes, BackendError> {
+struct Answer {
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    body: Bytes,
+}
+
+fn expect_ok(Answer { status, retry_after, body }: Answer) -> Result<Bytes, BackendError> {
     match status {
         StatusCode::OK => Ok(body),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(BackendError::SecretKey),
         StatusCode::NOT_FOUND => Err(BackendError::NotFound),
-        status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-            Err(BackendError::Unavailable)
-        }
+        StatusCode::TOO_MANY_REQUESTS => Err(BackendError::RateLimited(retry_after)),
+        status if status.is_server_error() => Err(BackendError::Unavailable),
         _ => Err(BackendError::Unexpected),
     }
 }
