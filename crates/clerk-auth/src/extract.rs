@@ -1,6 +1,6 @@
 //! Extractors for axum: handlers say whom they expect. They need a [`crate::ClerkLayer`] around the routes.
 
-use crate::{guard::refusal, layer::Who, session::Session};
+use crate::{gate::refusal, layer::Who, session::Session};
 use axum_core::{
     body::Body,
     extract::{FromRequestParts, OptionalFromRequestParts},

@@ -1,12 +1,13 @@
 //! Layers that turn people away. They stand inside a [`crate::ClerkLayer`], which says who is asking.
 
-use crate::{layer::Who, session::Session};
-use http::{HeaderValue, Request, Response, StatusCode, header};
-use pin_project_lite::pin_project;
+use crate::{
+    gate::{GateFuture, refusal},
+    layer::Who,
+    session::Session,
+};
+use http::{HeaderMap, Request, Response, StatusCode};
 use std::{
     fmt,
-    future::Future,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -93,63 +94,17 @@ where
 {
     type Response = Response<Answer>;
     type Error = S::Error;
-    type Future = RequireFuture<S::Future, Answer>;
+    type Future = GateFuture<S, Body, Answer>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        match self.layer.judge(request.extensions().get::<Who>()) {
-            Ok(()) => RequireFuture { state: State::Inner { inner: self.inner.call(request) } },
-            Err((status, text)) => {
-                RequireFuture { state: State::Refused { answer: Some(refusal(status, text)) } }
-            }
-        }
-    }
-}
-
-/// A short answer in plain text.
-pub(crate) fn refusal<Answer: From<String>>(status: StatusCode, text: &str) -> Response<Answer> {
-    let mut response = Response::new(Answer::from(text.to_owned()));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-pin_project! {
-    /// The answer on its way.
-    #[derive(Debug)]
-    #[must_use = "futures do nothing unless polled"]
-    pub struct RequireFuture<F, Answer> {
-        #[pin]
-        state: State<F, Answer>,
-    }
-}
-
-pin_project! {
-    #[derive(Debug)]
-    #[project = StateProjection]
-    enum State<F, Answer> {
-        Inner { #[pin] inner: F },
-        Refused { answer: Option<Response<Answer>> },
-    }
-}
-
-impl<F, Answer, Error> Future for RequireFuture<F, Answer>
-where
-    F: Future<Output = Result<Response<Answer>, Error>>,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProjection::Inner { inner } => inner.poll(context),
-            StateProjection::Refused { answer } => {
-                answer.take().map_or(Poll::Pending, |answer| Poll::Ready(Ok(answer)))
-            }
-        }
+        let verdict = match self.layer.judge(request.extensions().get::<Who>()) {
+            Ok(()) => Ok((request, HeaderMap::new())),
+            Err((status, text)) => Err(refusal(status, text)),
+        };
+        GateFuture::decided(&mut self.inner, verdict)
     }
 }

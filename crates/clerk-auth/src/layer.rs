@@ -3,17 +3,15 @@
 use crate::{
     authenticator::Authenticator,
     decision::{Decision, Status},
+    gate::{GateFuture, Verdict, refusal},
     reason::Reason,
     request::RequestHead,
     session::Session,
 };
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request::Parts};
-use pin_project_lite::pin_project;
+use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use std::{
-    future::Future,
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 use tower_layer::Layer;
 use tower_service::Service;
@@ -114,11 +112,11 @@ where
     S: Service<Request<Body>, Response = Response<Answer>> + Clone + Send + 'static,
     S::Future: Send,
     Body: Send + 'static,
-    Answer: From<String>,
+    Answer: From<String> + Send + 'static,
 {
     type Response = Response<Answer>;
     type Error = S::Error;
-    type Future = ClerkFuture<S, Body, Answer>;
+    type Future = GateFuture<S, Body, Answer>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
@@ -128,52 +126,35 @@ where
         let (parts, body) = request.into_parts();
         let decided = self.layer.authenticator.authenticate_now(&self.layer.origin.head(&parts));
         match decided {
-            Ok(decision) => match admit(decision) {
-                Ok((who, headers)) => ClerkFuture::inner(self.inner.call(tell(parts, body, who)), headers),
-                Err(answer) => ClerkFuture { state: State::Answered { answer: Some(answer) } },
-            },
-            Err(_need) => self.find_out(parts, body),
+            Ok(decision) => GateFuture::decided(&mut self.inner, admit(decision, parts, body)),
+            // The rare request that must wait for Clerk.
+            Err(_need) => {
+                let layer = self.layer.clone();
+                GateFuture::deciding(&mut self.inner, async move {
+                    let decision = layer.authenticator.authenticate(&layer.origin.head(&parts)).await;
+                    admit(decision, parts, body)
+                })
+            }
         }
-    }
-}
-
-impl<S: Clone> ClerkService<S> {
-    /// The rare request that must wait for Clerk.
-    fn find_out<Body, Answer>(&mut self, parts: Parts, body: Body) -> ClerkFuture<S, Body, Answer>
-    where
-        S: Service<Request<Body>>,
-        Body: Send + 'static,
-    {
-        let clone = self.inner.clone();
-        // The service that was polled ready is the one to call.
-        let inner = std::mem::replace(&mut self.inner, clone);
-        let layer = self.layer.clone();
-        let deciding = Box::pin(async move {
-            let decision = layer.authenticator.authenticate(&layer.origin.head(&parts)).await;
-            (decision, parts, body)
-        });
-        ClerkFuture { state: State::Deciding { deciding, inner: Some(inner) } }
     }
 }
 
 /// Lets a request in, or says how it is answered here.
-fn admit<Answer: From<String>>(decision: Decision) -> Result<(Who, HeaderMap), Response<Answer>> {
+fn admit<Body, Answer: From<String>>(decision: Decision, parts: Parts, body: Body) -> Verdict<Body, Answer> {
     if decision.location().is_some() {
         return Err(answer(StatusCode::TEMPORARY_REDIRECT, decision.headers, String::new()));
     }
-    match decision.status {
-        Status::SignedIn(session) => Ok((Who::SignedIn(session), decision.headers)),
-        Status::SignedOut(reason) | Status::Handshake(reason) => {
-            Ok((Who::SignedOut(reason), decision.headers))
-        }
+    let who = match decision.status {
+        Status::SignedIn(session) => Who::SignedIn(session),
+        Status::SignedOut(reason) | Status::Handshake(reason) => Who::SignedOut(reason),
         Status::Failed(failure) => {
-            let mut headers = decision.headers;
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
             let text = format!("This request cannot be judged: {failure}.\n");
-            Err(answer(StatusCode::INTERNAL_SERVER_ERROR, headers, text))
+            return Err(refusal(StatusCode::INTERNAL_SERVER_ERROR, &text));
         }
-    }
+    };
+    let mut request = Request::from_parts(parts, body);
+    request.extensions_mut().insert(who);
+    Ok((request, decision.headers))
 }
 
 fn answer<Answer: From<String>>(status: StatusCode, headers: HeaderMap, text: String) -> Response<Answer> {
@@ -181,103 +162,6 @@ fn answer<Answer: From<String>>(status: StatusCode, headers: HeaderMap, text: St
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
-}
-
-fn tell<Body>(mut parts: Parts, body: Body, who: Who) -> Request<Body> {
-    parts.extensions.insert(who);
-    Request::from_parts(parts, body)
-}
-
-/// Adds what the decision says to the service's answer.
-fn add(headers: HeaderMap, to: &mut HeaderMap) {
-    if headers.contains_key(header::SET_COOKIE) {
-        // A cache that kept this answer would hand one person's session to others.
-        to.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    let mut name = None;
-    for (next, value) in headers {
-        name = next.or(name);
-        match &name {
-            Some(name) if name == header::SET_COOKIE => {
-                to.append(name.clone(), value);
-            }
-            Some(name) => {
-                to.insert(name.clone(), value);
-            }
-            None => {}
-        }
-    }
-}
-
-type Deciding<Body> = Pin<Box<dyn Future<Output = (Decision, Parts, Body)> + Send>>;
-
-pin_project! {
-    /// The answer on its way.
-    #[must_use = "futures do nothing unless polled"]
-    pub struct ClerkFuture<S: Service<Request<Body>>, Body, Answer> {
-        #[pin]
-        state: State<S, S::Future, Body, Answer>,
-    }
-}
-
-pin_project! {
-    #[project = StateProjection]
-    enum State<S, F, Body, Answer> {
-        Deciding { deciding: Deciding<Body>, inner: Option<S> },
-        Inner { #[pin] inner: F, headers: Option<HeaderMap> },
-        Answered { answer: Option<Response<Answer>> },
-    }
-}
-
-impl<S: Service<Request<Body>>, Body, Answer> std::fmt::Debug for ClerkFuture<S, Body, Answer> {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("ClerkFuture").finish_non_exhaustive()
-    }
-}
-
-impl<S: Service<Request<Body>>, Body, Answer> ClerkFuture<S, Body, Answer> {
-    fn inner(inner: S::Future, headers: HeaderMap) -> Self {
-        Self { state: State::Inner { inner, headers: Some(headers) } }
-    }
-}
-
-impl<S, Body, Answer> Future for ClerkFuture<S, Body, Answer>
-where
-    S: Service<Request<Body>, Response = Response<Answer>>,
-    Answer: From<String>,
-{
-    type Output = Result<Response<Answer>, S::Error>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        loop {
-            let next = match this.state.as_mut().project() {
-                StateProjection::Inner { inner, headers } => {
-                    let mut response = ready!(inner.poll(context))?;
-                    if let Some(headers) = headers.take().filter(|headers| !headers.is_empty()) {
-                        add(headers, response.headers_mut());
-                    }
-                    return Poll::Ready(Ok(response));
-                }
-                StateProjection::Answered { answer } => match answer.take() {
-                    Some(answer) => return Poll::Ready(Ok(answer)),
-                    // Polled again after the end, which no executor does.
-                    None => return Poll::Pending,
-                },
-                StateProjection::Deciding { deciding, inner } => {
-                    let (decision, parts, body) = ready!(deciding.as_mut().poll(context));
-                    match (admit(decision), inner.take()) {
-                        (Ok((who, headers)), Some(mut inner)) => {
-                            State::Inner { inner: inner.call(tell(parts, body, who)), headers: Some(headers) }
-                        }
-                        (Err(answer), _) => State::Answered { answer: Some(answer) },
-                        (Ok(_), None) => return Poll::Pending,
-                    }
-                }
-            };
-            this.state.set(next);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ mod cookies;
 mod decision;
 #[cfg(feature = "axum")]
 mod extract;
+mod finish;
+pub mod gate;
 pub mod guard;
 mod js;
 pub mod jwks;
@@ -37,7 +39,7 @@ pub use decision::{AUTH_MESSAGE, AUTH_REASON, AUTH_STATUS, Decision, Failure, St
 #[cfg(feature = "axum")]
 pub use extract::{OptionalSession, SessionRejection};
 pub use key_ring::KeyRing;
-pub use layer::{ClerkFuture, ClerkLayer, ClerkService, Who};
+pub use layer::{ClerkLayer, ClerkService, Who};
 pub use reason::{Reason, RefreshFailure};
 pub use request::RequestHead;
 pub use session::{Organization, Session};
