@@ -10,7 +10,7 @@ use clerk_sync::{
     clerk::{Budget, ClerkApi, HttpClerk, Reads},
     engine::{DoorOptions, Engine},
     instance::{self, BindError},
-    mapping::{Column, Kind, Mapping, MappingSpec, OnDelete, Source as ColumnSource, TableName},
+    mapping::{ClaimColumn, Column, Kind, Mapping, MappingSpec, OnDelete, Source as ColumnSource, TableName},
     metrics::Metrics,
     store::{self, Store},
 };
@@ -29,7 +29,7 @@ pub(crate) struct Mirror {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) engine: Engine,
     clerk: Arc<dyn ClerkApi>,
-    budget: Arc<Budget>,
+    pub(crate) budget: Arc<Budget>,
     secret_key: SecretString,
 }
 
@@ -75,7 +75,12 @@ fn spec(users: &UsersConfig) -> Result<MappingSpec, Problem> {
         crate::settings::OnDelete::Keep => OnDelete::Keep,
     };
     let allow = users.allow.iter().map(|allowed| allowed.as_str().to_owned()).collect();
-    Ok(MappingSpec { table, create: users.create, on_delete, columns, allow })
+    let claims = users
+        .claims
+        .iter()
+        .map(|claim| ClaimColumn { column: claim.column.clone(), claim: claim.claim.clone() });
+    let claims = claims.collect();
+    Ok(MappingSpec { table, create: users.create, on_delete, columns, allow, claims })
 }
 
 fn read_column(users: &UsersConfig, column: &crate::settings::ColumnConfig) -> Result<Column, Problem> {

@@ -36,7 +36,7 @@ pub use self::problem::{MissingSetting, Problem, Problems, Source};
 pub use self::report::{CheckLine, CheckState, Entry, Shown};
 pub use self::resolve::load;
 pub use self::sources::{DEFAULT_FILE, FileText, Sources, process_environment};
-pub use self::users::{Allow, ColumnConfig, ColumnKind, OnDelete, UsersConfig};
+pub use self::users::{Allow, ClaimConfig, ColumnConfig, ColumnKind, OnDelete, UsersConfig};
 pub use self::values::{MaxDeletes, Network, Origin, TrustedProxies};
 
 /// Every setting, parsed and checked. What a command needs and nobody set is asked for with `require_...`.

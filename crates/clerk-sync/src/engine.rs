@@ -6,6 +6,7 @@
 mod convergence;
 mod door;
 mod isolate;
+mod observers;
 mod receive;
 mod reread;
 mod settle;
@@ -13,6 +14,7 @@ mod settle;
 pub(crate) mod testing;
 
 pub use door::{ApplyError, DoorOptions};
+pub(crate) use observers::Observer;
 pub use receive::{Receipt, Replay};
 pub use reread::{Reread, RereadError};
 
@@ -22,18 +24,21 @@ use crate::{
     metrics::Metrics,
     observation::Observation,
     store::{Applied, Store},
+    user_id::UserId,
 };
 use clerk_auth::clock::Clock;
 use door::Door;
+use observers::Observers;
 use reread::Doubts;
 use settle::Settling;
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, Weak,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
 };
+use tokio::sync::watch;
 
 /// How often a new last event is written down.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
@@ -53,6 +58,7 @@ struct Parts {
     metrics: Arc<Metrics>,
     door: Door,
     settling: Arc<Settling>,
+    observers: Arc<Observers>,
     doubts: Doubts,
     instance: OnceLock<String>,
     last_event_ms: AtomicI64,
@@ -68,6 +74,7 @@ impl Engine {
         options: DoorOptions,
     ) -> Self {
         let settling = Arc::new(Settling::default());
+        let observers = Arc::new(Observers::default());
         let parts = Arc::new(Parts {
             mapping: Arc::clone(store.mapping()),
             door: Door::open(
@@ -75,6 +82,7 @@ impl Engine {
                 Arc::clone(&clock),
                 Arc::clone(&metrics),
                 Arc::clone(&settling),
+                Arc::clone(&observers),
                 options,
             ),
             store,
@@ -82,6 +90,7 @@ impl Engine {
             clock,
             metrics,
             settling,
+            observers,
             doubts: Doubts::default(),
             instance: OnceLock::new(),
             last_event_ms: AtomicI64::new(0),
@@ -126,9 +135,35 @@ impl Engine {
         self.parts.apply(observation).await
     }
 
+    /// The clock that everything here goes by.
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.parts.clock
+    }
+
+    /// The metrics that the engine counts in.
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.parts.metrics
+    }
+
+    /// Tells `observer` of every commit from now on, for as long as it lives.
+    pub(crate) fn observe(&self, observer: Weak<dyn Observer>) {
+        self.parts.observers.add(observer);
+    }
+
+    /// Becomes true when the engine ends.
+    pub(crate) fn draining(&self) -> watch::Receiver<bool> {
+        self.parts.observers.draining()
+    }
+
+    /// Reads `user` again soon, in the background, until Clerk has answered.
+    pub(crate) fn read_soon(&self, user: &UserId) {
+        self.parts.settling.recheck(user.clone(), self.parts.clock.monotonic());
+    }
+
     /// Accepts no more, writes what is waiting, and ends the background work.
     pub async fn drain(&self) {
         self.parts.settling.close();
+        self.parts.observers.close();
         self.parts.door.drain().await;
         self.parts.note_event().await;
     }
@@ -154,7 +189,7 @@ impl Parts {
     }
 }
 
-async fn note_events(parts: std::sync::Weak<Parts>) {
+async fn note_events(parts: Weak<Parts>) {
     let mut noted = 0;
     loop {
         let Some(strong) = parts.upgrade() else { return };

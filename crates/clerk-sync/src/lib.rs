@@ -4,6 +4,7 @@ pub mod clerk;
 pub mod database_url;
 pub mod doubt;
 pub mod engine;
+pub mod ensure;
 pub mod event;
 pub mod instance;
 pub mod mapping;

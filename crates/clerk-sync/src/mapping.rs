@@ -9,12 +9,14 @@ use crate::{
 };
 use aws_lc_rs::digest::{Context, SHA256};
 
+mod claims;
 mod json;
 mod read;
 mod source;
 mod table;
 mod value;
 
+pub use claims::{ClaimColumn, ClaimsError};
 pub use json::JsonError;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(crate) use json::canonical_json;
@@ -63,6 +65,9 @@ pub struct MappingSpec {
     pub columns: Vec<Column>,
     /// Guarded documents that may be mapped nevertheless: `private_metadata`, `unsafe_metadata`.
     pub allow: Vec<String>,
+    /// Which claims of a session token fill which columns while Clerk cannot be asked; the id's column is always filled by
+    /// `sub`, and columns without a claim are null. Empty: no row is made from claims.
+    pub claims: Vec<ClaimColumn>,
 }
 
 impl Default for MappingSpec {
@@ -86,7 +91,14 @@ impl Default for MappingSpec {
             field("updated_at", "updated_at"),
         ];
         let table = TableName { schema: None, name: "users".to_owned() };
-        Self { table, create: true, on_delete: OnDelete::Delete, columns, allow: Vec::new() }
+        Self {
+            table,
+            create: true,
+            on_delete: OnDelete::Delete,
+            columns,
+            allow: Vec::new(),
+            claims: Vec::new(),
+        }
     }
 }
 
@@ -121,6 +133,18 @@ pub enum MappingError {
     /// A document name in `allow` that is not a guarded one.
     #[error("[users] allow knows \"private_metadata\" and \"unsafe_metadata\", not {0:?}")]
     UnknownAllow(String),
+    /// A claim for a column that is not mapped.
+    #[error("[users.claims] {0} is not in [users.columns]: only mapped columns can be filled from claims")]
+    ClaimColumn(String),
+    /// Two claims for one column.
+    #[error("[users.claims] {0} is named twice: keep one")]
+    ClaimTwice(String),
+    /// Another claim than `sub` for the user's id.
+    #[error("[users.claims] {0} holds the user's id, which is always the claim \"sub\": leave it out")]
+    ClaimKey(String),
+    /// A text that names no claim.
+    #[error("[users.claims] {0} = {1:?}: {2}")]
+    Claim(String, String, #[source] InvalidSource),
     /// A feature of a later version.
     #[error("[users] {0} is not available yet in this version")]
     NotYet(&'static str),
@@ -136,6 +160,7 @@ pub struct Mapping {
     dropped: Vec<&'static str>,
     fingerprint: Fingerprint,
     reader: read::Reader,
+    claims: Option<claims::Claims>,
 }
 
 /// A user as it looked in one answer of Clerk's, reduced to what is mapped.
@@ -176,7 +201,8 @@ impl Mapping {
         let key = key_column(&spec.columns)?;
         let fingerprint = fingerprint(&spec);
         let reader = read::Reader::new(&spec.columns);
-        Ok(Self { table: spec.table, columns: spec.columns, key, dropped, fingerprint, reader })
+        let claims = claims::Claims::try_new(&spec.claims, &spec.columns, &dropped)?;
+        Ok(Self { table: spec.table, columns: spec.columns, key, dropped, fingerprint, reader, claims })
     }
 
     /// The table that is written.
@@ -199,7 +225,8 @@ impl Mapping {
         self.key
     }
 
-    /// Identifies this mapping: table, columns, sources, kinds and permissions.
+    /// Identifies this mapping: table, columns, sources, kinds and permissions. Not the claims: they make no version of
+    /// Clerk's.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }

@@ -30,6 +30,19 @@ struct ChangeLabels {
     flow: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EnsureLabels {
+    flow: &'static str,
+    outcome: &'static str,
+}
+
+/// Counters that are too hot to be looked up by their labels.
+#[derive(Debug)]
+pub(crate) struct EnsureCounters {
+    /// Requests of known users.
+    pub(crate) known: Counter,
+}
+
 /// All metrics of the library. Cheap to update; registered once by the host.
 #[derive(Debug)]
 pub struct Metrics {
@@ -44,6 +57,9 @@ pub struct Metrics {
     rereads_waiting: Gauge,
     rereads_given_up: Counter,
     queue_length: Gauge,
+    ensures: Family<EnsureLabels, Counter>,
+    known_users: Gauge,
+    feed_looked_at: Gauge,
 }
 
 impl Default for Metrics {
@@ -64,6 +80,9 @@ impl Default for Metrics {
             rereads_waiting: Gauge::default(),
             rereads_given_up: Counter::default(),
             queue_length: Gauge::default(),
+            ensures: Family::default(),
+            known_users: Gauge::default(),
+            feed_looked_at: Gauge::default(),
         }
     }
 }
@@ -98,6 +117,21 @@ impl Metrics {
             self.rereads_given_up.clone(),
         );
         registry.register("queue_length", "Observations that wait for a commit", self.queue_length.clone());
+        registry.register(
+            "ensures",
+            "Requests and visits of signed-in users by what became of their row",
+            self.ensures.clone(),
+        );
+        registry.register(
+            "known_users",
+            "Users whose row is remembered to be there",
+            self.known_users.clone(),
+        );
+        registry.register(
+            "feed_looked_at_timestamp_seconds",
+            "When the feed was last looked at for deletions, Unix time by our clock",
+            self.feed_looked_at.clone(),
+        );
     }
 
     /// A delivery whose signature was in order. `event_type` is reduced to a fixed set.
@@ -120,7 +154,8 @@ impl Metrics {
         self.changes.get_or_create(&ChangeLabels { change, flow }).inc();
     }
 
-    pub(crate) fn clerk_call(&self, call: &'static str, status: &'static str) {
+    /// Counts a call to Clerk's API by its kind and the status of the answer (`none`: there was none).
+    pub fn clerk_call(&self, call: &'static str, status: &'static str) {
         self.clerk_calls.get_or_create(&CallLabels { call, status }).inc();
     }
 
@@ -143,6 +178,25 @@ impl Metrics {
 
     pub(crate) fn reread_given_up(&self) {
         self.rereads_given_up.inc();
+    }
+
+    pub(crate) fn ensure_counters(&self) -> EnsureCounters {
+        let labels = EnsureLabels { flow: "ensure", outcome: "known" };
+        EnsureCounters { known: self.ensures.get_or_create(&labels).clone() }
+    }
+
+    pub(crate) fn ensure(&self, flow: &'static str, outcome: &'static str) {
+        self.ensures.get_or_create(&EnsureLabels { flow, outcome }).inc();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn ensured(&self, flow: &'static str, outcome: &'static str) -> u64 {
+        self.ensures.get_or_create(&EnsureLabels { flow, outcome }).get()
+    }
+
+    pub(crate) fn feed_looked_at(&self, now_s: i64, known_users: usize) {
+        self.feed_looked_at.set(now_s);
+        self.known_users.set(i64::try_from(known_users).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn queue(&self, length: usize) {

@@ -18,6 +18,10 @@ pub enum Flow {
     Sync,
     /// A dead letter that was replayed.
     Replay,
+    /// A request of a user without a row (D).
+    Ensure,
+    /// A person on the way from sign-up, or one who returns (A, C).
+    Visit,
 }
 
 impl Flow {
@@ -28,6 +32,8 @@ impl Flow {
             Self::Reread => "reread",
             Self::Sync => "sync",
             Self::Replay => "replay",
+            Self::Ensure => "ensure",
+            Self::Visit => "visit",
         }
     }
 }
@@ -70,6 +76,14 @@ impl Observation {
         }
     }
 
+    /// A user as its session's claims describe it, which were issued at `user.updated_at` (Unix ms, Clerk's clock).
+    pub fn provisional(user: MappedUser, mapping: &Mapping, flow: Flow) -> Self {
+        let issued_at = user.updated_at;
+        let mut observation = Self::present(user, mapping, issued_at, flow);
+        observation.claim.version.state = State::Provisional;
+        observation
+    }
+
     /// A user that was gone as of `as_of` (Unix ms, Clerk's clock).
     pub fn gone(user: UserId, mapping: &Mapping, as_of: i64, flow: Flow) -> Self {
         let claim = plain(Version::gone(as_of), mapping.fingerprint());
@@ -78,5 +92,5 @@ impl Observation {
 }
 
 fn plain(version: Version, fingerprint: Fingerprint) -> Claim {
-    Claim { version, fingerprint, lifts_as_of: None, resets: None, settles: false }
+    Claim { version, fingerprint, lifts_as_of: None, resets: None, settles: false, restores: false }
 }

@@ -75,6 +75,9 @@ pub struct Claim {
     pub resets: Option<i64>,
     /// Read in answer to a tie; if it wins, it asks for no further read.
     pub settles: bool,
+    /// The table lacks the row, though the ledger says that it is there: the row is written also where this claim
+    /// says nothing new. It changes nothing about which observation stands.
+    pub restores: bool,
 }
 
 /// Why the standing observation stayed or went.

@@ -51,6 +51,28 @@ pub struct Entry {
     pub created_at: Option<i64>,
 }
 
+/// What is known of one user, seen at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Presence {
+    /// The ledger's entry; `None` if the user was never seen.
+    pub entry: Option<Entry>,
+    /// Whether the users table has the row. A person may have deleted it, or added it.
+    pub row: bool,
+}
+
+/// Who was deleted lately, seen at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletions {
+    /// See [`FeedPage::epoch`].
+    pub epoch: String,
+    /// The newest number given so far.
+    pub last_number: i64,
+    /// Entries up to this number were looked at; the next look begins here.
+    pub through: i64,
+    /// Users whose deletion is among them, in order.
+    pub users: Vec<UserId>,
+}
+
 /// What became of one observation of a committed batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Applied {
@@ -172,6 +194,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// is written, and the caller splits it. Any other kind concerns the whole batch.
     async fn commit(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError>;
 
+    /// The ledger's entry of a user, and whether the row itself is there. One look, cheap.
+    async fn presence(&self, user: &UserId) -> Result<Presence, StoreError>;
+
     /// The ledger's entry of a user.
     async fn entry(&self, user: &UserId) -> Result<Option<Entry>, StoreError>;
 
@@ -183,6 +208,16 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Entries of the feed with a number greater than `after`, at most `limit`.
     async fn changes(&self, after: i64, limit: u32) -> Result<FeedPage, StoreError>;
+
+    /// The deletions among the next `limit` entries of the feed after `after`. One look, cheap however much else
+    /// the feed tells; with a `limit` of 0 it tells the epoch and the last number alone.
+    async fn deletions(&self, after: i64, limit: u32) -> Result<Deletions, StoreError>;
+
+    /// Tells when somebody deletes a user, sooner than asking now and then would. Only a hint: rings may be
+    /// missing, late or for nothing. `None` where the database has no such thing.
+    fn bell(&self) -> Option<Box<dyn Bell>> {
+        None
+    }
 
     /// Keeps an event that cannot be applied; a second one with the same message id replaces the first.
     /// Returns its number.
@@ -231,6 +266,16 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Ends every connection.
     async fn close(&self);
+}
+
+/// See [`Store::bell`].
+#[async_trait]
+pub trait Bell: Send + fmt::Debug {
+    /// Waits for the next ring, connecting first where that is needed. Ends also when rings may have been missed.
+    ///
+    /// # Errors
+    /// Where the bell cannot be heard now. The caller pauses before it listens again.
+    async fn rung(&mut self) -> Result<(), StoreError>;
 }
 
 impl Change {

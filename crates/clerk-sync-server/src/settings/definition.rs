@@ -119,7 +119,7 @@ pub static DEFINITIONS: &[Definition] = &[
               `NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY` is accepted too.",
         secret: false,
         kind: Kind::Text,
-        available: Available::Later("flows A, C and D"),
+        available: Available::Now,
     },
     Definition {
         name: "CLERK_WEBHOOK_SIGNING_SECRET",
@@ -146,7 +146,7 @@ pub static DEFINITIONS: &[Definition] = &[
               from `CLERK_SYNC_PUBLIC_URL`.",
         secret: false,
         kind: Kind::Url,
-        available: Available::Later("flows A, C and D"),
+        available: Available::Now,
     },
     Definition {
         name: "CLERK_JWT_KEY",
@@ -155,7 +155,7 @@ pub static DEFINITIONS: &[Definition] = &[
               then verified without any request to Clerk.",
         secret: true,
         kind: Kind::Secret,
-        available: Available::Later("flows A, C and D"),
+        available: Available::Now,
     },
     Definition {
         name: "CLERK_SIGN_IN_URL",
@@ -164,7 +164,7 @@ pub static DEFINITIONS: &[Definition] = &[
               `CLERK_SYNC_APP_URL`.",
         secret: false,
         kind: Kind::Url,
-        available: Available::Later("flows A, C and D"),
+        available: Available::Now,
     },
     Definition {
         name: "CLERK_SIGN_UP_URL",
@@ -172,7 +172,7 @@ pub static DEFINITIONS: &[Definition] = &[
         doc: "Where strangers are sent to sign up, as in Clerk's SDKs. A path counts from `CLERK_SYNC_APP_URL`.",
         secret: false,
         kind: Kind::Url,
-        available: Available::Later("flows A, C and D"),
+        available: Available::Now,
     },
     Definition {
         name: "CLERK_AUTHORIZED_PARTIES",
@@ -180,7 +180,7 @@ pub static DEFINITIONS: &[Definition] = &[
         doc: "The origins whose session tokens are accepted (their `azp`), separated by commas.",
         secret: false,
         kind: Kind::List,
-        available: Available::Later("flows A, C and D"),
+        available: Available::Now,
     },
     Definition {
         name: "DATABASE_URL",
@@ -224,7 +224,7 @@ pub static DEFINITIONS: &[Definition] = &[
               only ones that a `redirect_url` may lead to.",
         secret: false,
         kind: Kind::Url,
-        available: Available::Later("flows A, C and D"),
+        available: Available::Now,
     },
     Definition {
         name: "CLERK_SYNC_ALLOWED_ORIGINS",
@@ -232,7 +232,7 @@ pub static DEFINITIONS: &[Definition] = &[
         doc: "More origins that a `redirect_url` may lead to, separated by commas.",
         secret: false,
         kind: Kind::List,
-        available: Available::Later("flows A, C and D"),
+        available: Available::Now,
     },
     Definition {
         name: "CLERK_SYNC_PUBLIC_URL",
@@ -240,7 +240,7 @@ pub static DEFINITIONS: &[Definition] = &[
         doc: "Our own origin as browsers see it; Clerk's handshake returns there.",
         secret: false,
         kind: Kind::Url,
-        available: Available::Later("flows A, C and D"),
+        available: Available::Now,
     },
     Definition {
         name: "CLERK_SYNC_TRUSTED_PROXIES",
@@ -249,7 +249,7 @@ pub static DEFINITIONS: &[Definition] = &[
               word `loopback`, separated by commas; or `none`.",
         secret: false,
         kind: Kind::List,
-        available: Available::Later("flow D"),
+        available: Available::Now,
     },
     Definition {
         name: "CLERK_SYNC_IMPORT",

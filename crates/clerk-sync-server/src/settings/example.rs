@@ -74,6 +74,14 @@ pub fn example() -> String {
     for (name, from) in DEFAULT_COLUMNS {
         text.push_str(&format!("#{name} = {}\n", quoted(from)));
     }
+    text.push('\n');
+    push_comment(
+        &mut text,
+        "Which claims of a session token fill which of these columns while Clerk cannot be asked, by a dotted path. The \
+         id is always the claim sub; columns without a claim are null until Clerk answers. Without this table no row \
+         is made from claims, and a user without a row waits for Clerk:",
+    );
+    text.push_str("# [users.claims]\n# email = \"email\"\n");
     text
 }
 
@@ -115,6 +123,12 @@ pub(super) fn users_section(users: &UsersConfig) -> String {
             for (name, from) in DEFAULT_COLUMNS {
                 text.push_str(&format!("{name} = {}\n", quoted(from)));
             }
+        }
+    }
+    if !users.claims.is_empty() {
+        text.push_str("\n[users.claims]\n");
+        for claim in &users.claims {
+            text.push_str(&format!("{} = {}\n", quoted(&claim.column), quoted(&claim.claim)));
         }
     }
     text

@@ -219,5 +219,6 @@ fn users_json(users: &super::UsersConfig) -> Value {
         "on_delete": users.on_delete.as_str(),
         "allow": users.allow.iter().map(|allow| allow.as_str()).collect::<Vec<_>>(),
         "columns": columns,
+        "claims": users.claims.iter().map(|claim| json!({ "column": claim.column, "claim": claim.claim })).collect::<Vec<_>>(),
     })
 }

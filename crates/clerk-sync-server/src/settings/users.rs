@@ -20,6 +20,8 @@ pub struct UsersConfig {
     pub allow: Vec<Allow>,
     /// The columns in the order of the file; `None` means the default ones.
     pub columns: Option<Vec<ColumnConfig>>,
+    /// The claims that fill columns while Clerk cannot be asked; none means that no row is made from claims.
+    pub claims: Vec<ClaimConfig>,
     /// The file that said so.
     pub path: Option<PathBuf>,
     /// The lines of the keys, by their names.
@@ -34,6 +36,7 @@ impl Default for UsersConfig {
             on_delete: OnDelete::Delete,
             allow: Vec::new(),
             columns: None,
+            claims: Vec::new(),
             path: None,
             lines: BTreeMap::new(),
         }
@@ -101,6 +104,15 @@ pub struct ColumnConfig {
     pub kind: Option<ColumnKind>,
     /// Its line in the file.
     pub line: usize,
+}
+
+/// A claim of the session token: `column = "claim.path"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimConfig {
+    /// The column that it fills.
+    pub column: String,
+    /// Its path.
+    pub claim: String,
 }
 
 /// The type of a column.

@@ -4,7 +4,6 @@ use super::{ClerkApi, ClerkError, ClerkErrorKind, Instance, Permit, UserAnswer};
 use crate::{metrics::Metrics, user_id::UserId};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use clerk_auth::jwks::JwkSet;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, Response, StatusCode, header, redirect};
 use secrecy::{ExposeSecret, SecretString};
@@ -61,20 +60,6 @@ impl HttpClerk {
             .map_err(HttpClerkError)?;
         let base = api_url.as_str().trim_end_matches('/').to_owned();
         Ok(Self { client, base, secret_key, metrics })
-    }
-
-    /// `GET /v1/jwks`: the keys that sign this instance's session tokens. Not rate limited, so it needs no permit.
-    ///
-    /// # Errors
-    /// See [`ClerkErrorKind`].
-    pub async fn jwks(&self) -> Result<JwkSet, ClerkError> {
-        const DOING: &str = "reading Clerk's signing keys";
-        let answer = self.get("jwks", DOING, "/jwks").await?;
-        if answer.status != StatusCode::OK {
-            return Err(answer.error(DOING));
-        }
-        JwkSet::parse(&answer.body)
-            .map_err(|error| ClerkError::new(ClerkErrorKind::Unexpected, DOING, error.to_string()))
     }
 
     async fn get(&self, call: &'static str, doing: &'static str, path: &str) -> Result<Answer, ClerkError> {

@@ -3,7 +3,7 @@
 //! While transactions run, arriving observations gather; the next transaction takes them all. Several batches may
 //! be on their way at once, but no user is in two of them. Each caller is answered after its commit.
 
-use super::{isolate, settle::Settling};
+use super::{isolate, observers::Observers, settle::Settling};
 use crate::{
     metrics::Metrics,
     observation::{Flow, Observation},
@@ -72,6 +72,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     settling: Arc<Settling>,
+    observers: Arc<Observers>,
     options: DoorOptions,
     queue: Mutex<Queue>,
     arrived: Notify,
@@ -96,6 +97,7 @@ impl Door {
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
         settling: Arc<Settling>,
+        observers: Arc<Observers>,
         options: DoorOptions,
     ) -> Self {
         let shared = Arc::new(Shared {
@@ -103,6 +105,7 @@ impl Door {
             clock,
             metrics,
             settling,
+            observers,
             options,
             queue: Mutex::default(),
             arrived: Notify::new(),
@@ -234,6 +237,9 @@ async fn commit(shared: Arc<Shared>, batch: Vec<Job>) {
         // would be a duplicate, and nobody would learn of the tie.
         if let Ok(Applied { settle_from: Some(from), .. }) = &result {
             shared.settling.settle(observation.user.clone(), *from);
+        }
+        if let Ok(applied) = &result {
+            shared.observers.committed(observation, applied);
         }
         let _ = answer.send(result);
     }

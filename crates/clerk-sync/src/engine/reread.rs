@@ -80,6 +80,8 @@ pub(super) struct Wish {
     pub(super) settle_from: Option<i64>,
     /// Lifts a tombstone, if Clerk has the user.
     pub(super) lifts: bool,
+    /// The table lacks the row, whatever the ledger says.
+    pub(super) restores: bool,
     pub(super) message_id: Option<Box<str>>,
 }
 
@@ -136,6 +138,29 @@ impl Engine {
         }
         Ok(first)
     }
+
+    /// Reads a user from Clerk for a person who needs the row, not the newest one, and applies the answer.
+    /// `restores`: the table lacks the row. `patience`: how long the budget may keep it waiting.
+    ///
+    /// # Errors
+    /// See [`RereadError`].
+    pub(crate) async fn read_for_row(
+        &self,
+        user: &UserId,
+        flow: Flow,
+        restores: bool,
+        patience: Duration,
+    ) -> Result<Reread, RereadError> {
+        let wish = Wish {
+            flow: Some(flow),
+            freshness: Some(Freshness::Joined),
+            lane: Some(Lane::Person),
+            patience,
+            restores,
+            ..Wish::default()
+        };
+        self.parts.reread(user, wish).await
+    }
 }
 
 impl Parts {
@@ -171,6 +196,7 @@ impl Parts {
         let mut observation = Observation::present(mapped, &self.mapping, as_of, flow);
         observation.message_id = wish.message_id;
         observation.claim.settles = wish.settle_from.is_some();
+        observation.claim.restores = wish.restores;
         if wish.lifts {
             let standing = self.store.entry(user).await?.map(|entry| entry.standing.version);
             let deleted_at =

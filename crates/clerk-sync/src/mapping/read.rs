@@ -255,7 +255,7 @@ fn primary<'a>(id: &RawValue, list: &'a RawValue) -> Result<Option<Identificatio
     if unreadable { Err(FieldError::Json(JsonError::Invalid)) } else { Ok(None) }
 }
 
-fn convert(raw: &RawValue, kind: Kind, dropped: &[&str]) -> Result<Value, FieldError> {
+pub(super) fn convert(raw: &RawValue, kind: Kind, dropped: &[&str]) -> Result<Value, FieldError> {
     let text = raw.get();
     if text == "null" {
         return Ok(Value::Null);
@@ -282,8 +282,13 @@ fn convert(raw: &RawValue, kind: Kind, dropped: &[&str]) -> Result<Value, FieldE
     }
 }
 
+/// Whether every database can hold the moment (Unix ms).
+pub(super) fn is_storable(ms: i64) -> bool {
+    (FIRST_MS..=LAST_MS).contains(&ms)
+}
+
 fn timestamp(ms: i64) -> Result<Value, FieldError> {
-    if (FIRST_MS..=LAST_MS).contains(&ms) { Ok(Value::Timestamp(ms)) } else { Err(FieldError::Range) }
+    if is_storable(ms) { Ok(Value::Timestamp(ms)) } else { Err(FieldError::Range) }
 }
 
 fn rfc3339_ms(text: &str) -> Option<i64> {

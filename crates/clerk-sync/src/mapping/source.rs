@@ -45,7 +45,8 @@ const VOLATILE: [&str; 3] =
 
 /// Documents of which only the first is meant for everyone's eyes.
 pub(super) const PUBLIC_METADATA: &str = "public_metadata";
-pub(super) const GUARDED: [&str; 2] = ["private_metadata", "unsafe_metadata"];
+const PRIVATE_METADATA: &str = "private_metadata";
+pub(super) const GUARDED: [&str; 2] = [PRIVATE_METADATA, "unsafe_metadata"];
 
 impl Source {
     /// Reads a source as it is written in the settings: `id`, `primary_email_address`, `public_metadata.plan`,
@@ -72,6 +73,11 @@ impl Source {
             [field] => field_kind(field),
             _ => Kind::Text,
         }
+    }
+
+    /// Whether the value comes from the document that only the backend may see.
+    pub fn is_private(&self) -> bool {
+        matches!(self, Self::Path(path) if path.first().is_some_and(|field| field == PRIVATE_METADATA))
     }
 
     /// Whether this is the user's id, the key of the table.
@@ -112,7 +118,8 @@ fn field_kind(field: &str) -> Kind {
     }
 }
 
-fn split_path(text: &str) -> Result<Vec<String>, InvalidSource> {
+/// A path as it is written: names separated by dots, quoted where they hold one.
+pub(super) fn split_path(text: &str) -> Result<Vec<String>, InvalidSource> {
     let mut path = Vec::new();
     let mut rest = text;
     loop {

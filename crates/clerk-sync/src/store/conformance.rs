@@ -146,7 +146,7 @@ macro_rules! store_promises {
                 stale_and_duplicate_sights_change_nothing, a_tie_is_decided_and_asks_for_a_read,
                 a_tombstone_comes_before_its_user, a_deletion_takes_the_row_and_leaves_a_bare_tombstone,
                 a_lifted_tombstone_gives_way, a_provisional_row_is_replaced, ids_that_differ_by_case_are_two_users,
-                another_mapping_rewrites_the_row,
+                another_mapping_rewrites_the_row, a_missing_row_is_restored, a_restored_row_never_outlives_its_user,
             ];
             concurrency: [
                 racing_first_sights_end_in_the_newest, overlapping_batches_in_any_order_all_succeed,
@@ -163,14 +163,14 @@ macro_rules! store_promises {
             ];
             feed: [
                 the_feed_tells_each_change_once, readers_never_see_a_gap, pages_go_on_where_they_ended,
-                the_feed_says_by_which_way,
+                the_feed_says_by_which_way, deletions_are_told_apart,
             ];
             letters: [
                 letters_are_kept_listed_and_dropped, the_same_message_is_one_letter, letters_go_when_their_user_changes,
             ];
             meta: [
                 the_first_instance_binds, migrating_again_does_nothing, old_tombstones_are_purged_and_no_row,
-                counts_are_right, rows_are_paged_by_id, the_newest_event_time_is_kept,
+                counts_are_right, rows_are_paged_by_id, the_newest_event_time_is_kept, a_look_tells_the_ledger_and_the_row_apart,
             ];
         }
     };

@@ -1,13 +1,13 @@
 //! A store in memory: the oracle that the others are compared with, and a mirror for tests of your own.
 
 use super::{
-    Applied, Binding, DeadLetter, Entry, FeedEntry, FeedPage, Gauges, NewDeadLetter, SchemaState, Store,
-    StoreError, Summary, plan,
+    Applied, Binding, DeadLetter, Deletions, Entry, FeedEntry, FeedPage, Gauges, NewDeadLetter, Presence,
+    SchemaState, Store, StoreError, Summary, plan,
 };
 use crate::{
     mapping::{Mapping, Row},
     observation::Observation,
-    rule::State,
+    rule::{Change, State},
     user_id::UserId,
 };
 use async_trait::async_trait;
@@ -94,6 +94,11 @@ impl Store for MemoryStore {
         Ok(plan.applied)
     }
 
+    async fn presence(&self, user: &UserId) -> Result<Presence, StoreError> {
+        let tables = self.tables();
+        Ok(Presence { entry: tables.ledger.get(user).copied(), row: tables.rows.contains_key(user) })
+    }
+
     async fn entry(&self, user: &UserId) -> Result<Option<Entry>, StoreError> {
         Ok(self.tables().ledger.get(user).copied())
     }
@@ -113,6 +118,15 @@ impl Store for MemoryStore {
         let entries =
             tables.feed.iter().filter(|entry| entry.number > after).take(limit as usize).cloned().collect();
         Ok(FeedPage { epoch: "memory".to_owned(), last_number: tables.feed.len() as i64, entries })
+    }
+
+    async fn deletions(&self, after: i64, limit: u32) -> Result<Deletions, StoreError> {
+        let tables = self.tables();
+        let last_number = tables.feed.len() as i64;
+        let through = after.saturating_add(i64::from(limit)).min(last_number);
+        let seen = tables.feed.iter().filter(|entry| entry.number > after && entry.number <= through);
+        let users = seen.filter(|entry| entry.change == Change::Deleted).map(|entry| entry.user.clone());
+        Ok(Deletions { epoch: "memory".to_owned(), last_number, through, users: users.collect() })
     }
 
     async fn bury(&self, letter: &NewDeadLetter) -> Result<i64, StoreError> {

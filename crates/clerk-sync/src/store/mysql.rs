@@ -12,8 +12,8 @@ mod migrate;
 mod read;
 
 use super::{
-    Applied, Binding, DeadLetter, Entry, FeedPage, Gauges, NewDeadLetter, SchemaState, Store, StoreError,
-    Summary,
+    Applied, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Presence, SchemaState,
+    Store, StoreError, Summary,
 };
 use crate::{
     database_url::ServerTarget,
@@ -84,6 +84,10 @@ impl Store for MySqlStore {
         self.commit_batch(batch).await
     }
 
+    async fn presence(&self, user: &UserId) -> Result<Presence, StoreError> {
+        self.read_presence(user).await
+    }
+
     async fn entry(&self, user: &UserId) -> Result<Option<Entry>, StoreError> {
         self.read_entry(user).await
     }
@@ -98,6 +102,10 @@ impl Store for MySqlStore {
 
     async fn changes(&self, after: i64, limit: u32) -> Result<FeedPage, StoreError> {
         self.read_changes(after, limit).await
+    }
+
+    async fn deletions(&self, after: i64, limit: u32) -> Result<Deletions, StoreError> {
+        self.read_deletions(after, limit).await
     }
 
     async fn bury(&self, letter: &NewDeadLetter) -> Result<i64, StoreError> {

@@ -48,6 +48,8 @@ pub(super) struct PlannedChange<'a> {
 }
 
 impl Plan<'_> {
+    /// A plan that writes a row writes its user's entry too, even if that stays as it is: stores that take no lock
+    /// compare the entry, and so notice whoever was faster.
     pub(super) fn writes_nothing(&self) -> bool {
         self.new_entries.is_empty() && self.changed_entries.is_empty()
     }
@@ -86,6 +88,7 @@ fn plan_user<'a>(
     let standing_before = before.map(|entry| entry.standing);
     let mut standing = standing_before;
     let mut maker: Option<usize> = None;
+    let mut restored = false;
     for &position in positions {
         let Some(observation) = batch.get(position) else { continue };
         let decision = decide(standing, &observation.claim);
@@ -94,6 +97,10 @@ fn plan_user<'a>(
             .is_some_and(|s| s.version == observation.claim.version && decision.verdict != Verdict::Duplicate)
         {
             maker = Some(position);
+        }
+        if observation.claim.restores && decision.verdict != Verdict::Stale {
+            maker = maker.or(Some(position));
+            restored = true;
         }
         if let Some(applied) = plan.applied.get_mut(position) {
             applied.verdict = decision.verdict;
@@ -107,7 +114,12 @@ fn plan_user<'a>(
     }
     let Some(after) = standing else { return };
     let by = maker.and_then(|position| batch.get(position));
-    let effect = effect(standing_before.as_ref(), &after);
+    let mut effect = effect(standing_before.as_ref(), &after);
+    if restored && !effect.row && after.version.state != State::Gone {
+        effect.row = true;
+        // To readers the row was there all along, and now is once more.
+        effect.change = (after.version.state == State::Present).then_some(Change::Updated);
+    }
     let known = before.and_then(|entry| entry.created_at);
     let created_at = match after.version.state {
         State::Gone => None,
@@ -116,14 +128,16 @@ fn plan_user<'a>(
     let entry = Entry { standing: after, created_at };
     match before {
         None => plan.new_entries.push((user, entry)),
-        Some(before) if effect.ledger || *before != entry => {
+        Some(before) if effect.ledger || effect.row || *before != entry => {
             plan.changed_entries.push((user, entry));
             plan.changed_from.push(*before);
         }
         Some(_) => {}
     }
     let Some(by) = by.filter(|_| effect.row) else { return };
-    plan.healed.push(user);
+    if after.version.state != State::Provisional {
+        plan.healed.push(user);
+    }
     match &by.row {
         Some(row) => {
             let existed = standing_before.is_some_and(|before| before.version.state != State::Gone);

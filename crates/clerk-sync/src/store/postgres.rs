@@ -3,6 +3,7 @@
 //! Sessions are set up once with limits and search path. Behind a pooler in transaction mode, where sessions belong to
 //! nobody, every transaction brings them along instead.
 
+mod bell;
 mod bind;
 mod commit;
 mod connect;
@@ -14,8 +15,8 @@ mod read;
 mod write;
 
 use super::{
-    Applied, Binding, DeadLetter, Entry, FeedPage, Gauges, NewDeadLetter, SchemaState, Store, StoreError,
-    Summary,
+    Applied, Bell, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Presence,
+    SchemaState, Store, StoreError, Summary,
 };
 use crate::{
     database_url::ServerTarget,
@@ -83,6 +84,10 @@ impl Store for PostgresStore {
         self.commit_batch(batch).await
     }
 
+    async fn presence(&self, user: &UserId) -> Result<Presence, StoreError> {
+        self.read_presence(user).await
+    }
+
     async fn entry(&self, user: &UserId) -> Result<Option<Entry>, StoreError> {
         self.read_entry(user).await
     }
@@ -97,6 +102,14 @@ impl Store for PostgresStore {
 
     async fn changes(&self, after: i64, limit: u32) -> Result<FeedPage, StoreError> {
         self.read_changes(after, limit).await
+    }
+
+    async fn deletions(&self, after: i64, limit: u32) -> Result<Deletions, StoreError> {
+        self.read_deletions(after, limit).await
+    }
+
+    fn bell(&self) -> Option<Box<dyn Bell>> {
+        self.sets_up_sessions.then(|| -> Box<dyn Bell> { Box::new(bell::PostgresBell::new(&self.pool)) })
     }
 
     async fn bury(&self, letter: &NewDeadLetter) -> Result<i64, StoreError> {

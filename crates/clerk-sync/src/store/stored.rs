@@ -1,6 +1,9 @@
 //! How the types of a store are written in columns and read back; the same in every database.
 
-use super::{DeadLetter, Entry, FeedEntry, Gauges, NewDeadLetter, StoreError, StoreErrorKind, Summary};
+use super::{
+    DeadLetter, Deletions, Entry, FeedEntry, Gauges, NewDeadLetter, Presence, StoreError, StoreErrorKind,
+    Summary,
+};
 use crate::{
     mapping::{Kind, Mapping, Row, Value, canonical_json},
     rule::{Change, Digest, Fingerprint, Standing, State, Version},
@@ -98,6 +101,31 @@ pub(super) fn read_entry(row: &impl Cells) -> Result<(UserId, Entry), StoreError
     let created_at = optional(row.integer(6), "clerk_sync_users.created_at")?;
     let lifted_as_of = optional(row.integer(7), "clerk_sync_users.lifted_as_of")?;
     Ok((user, Entry { standing: Standing { version, fingerprint, lifted_as_of }, created_at }))
+}
+
+/// Reads an entry's columns, null where there is none, and then whether the row is there as 0 or 1.
+pub(super) fn read_presence(row: &impl Cells) -> Result<Presence, StoreError> {
+    let known = optional(row.text(0), "clerk_sync_users.user_id")?.is_some();
+    let entry = if known { Some(read_entry(row)?.1) } else { None };
+    Ok(Presence { entry, row: cell(row.integer(8), "the users table")? != 0 })
+}
+
+/// Reads `epoch, last_change, user_id` of each deletion, or one row without a user.
+pub(super) fn read_deletions(rows: &[impl Cells], after: i64, limit: u32) -> Result<Deletions, StoreError> {
+    let head = rows.first().ok_or_else(|| corrupt("clerk_sync_meta"))?;
+    let last_number = cell(head.integer(1), "clerk_sync_meta.last_change")?;
+    let mut users = Vec::new();
+    for row in rows {
+        if optional(row.text(2), "clerk_sync_changes.user_id")?.is_some() {
+            users.push(user_id(row.text(2), "clerk_sync_changes.user_id")?);
+        }
+    }
+    Ok(Deletions {
+        epoch: cell(head.text(0), "clerk_sync_meta.epoch")?,
+        last_number,
+        through: after.saturating_add(i64::from(limit)).min(last_number),
+        users,
+    })
 }
 
 /// Reads `number, user_id, change, flow, message_id, updated_at, as_of, written_at`.

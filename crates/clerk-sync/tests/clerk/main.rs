@@ -2,6 +2,5 @@
 
 mod bench;
 mod binding;
-mod keys;
 mod reads;
 mod synced;

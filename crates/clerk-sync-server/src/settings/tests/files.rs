@@ -95,6 +95,19 @@ fn reads_users() {
 }
 
 #[test]
+fn reads_claims() {
+    let users = file(
+        "[users]\ntable = \"people\"\n[users.claims]\nemail = \" email \"\n\"Plan\" = \"metadata.plan\"\n",
+    )
+    .settings()
+    .users;
+    let claim =
+        |column: &str, claim: &str| ClaimConfig { column: column.to_owned(), claim: claim.to_owned() };
+    assert_eq!(users.claims, [claim("email", "email"), claim("Plan", "metadata.plan")]);
+    assert_eq!(file("").settings().users.claims, []);
+}
+
+#[test]
 fn every_type_of_column_has_its_word() {
     for (word, kind) in [
         ("text", ColumnKind::Text),
@@ -144,6 +157,16 @@ fn mistakes_in_users() {
         (
             "[users.columns]",
             "clerk-sync.toml:1: [users.columns] is empty: name a column, or leave it out for the default ones",
+        ),
+        (
+            "[users.claims]",
+            "clerk-sync.toml:1: [users.claims] is empty: name a column, or leave it out to make no row from claims",
+        ),
+        ("[users]\nclaims = 1", "clerk-sync.toml:2: `claims` must be a table: write [users.claims]"),
+        (
+            "[users.claims]\nx = 1",
+            "clerk-sync.toml:2: the claim for the column \"x\" must be its path in quotes, as in \"email\" = \"email\" \
+             or \"plan\" = \"metadata.plan\"",
         ),
         ("[users]\ncolumns = []", "clerk-sync.toml:2: `columns` must be a table: write [users.columns]"),
         (

@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Allow, ColumnConfig, ColumnKind, OnDelete, UsersConfig};
+use super::{Allow, ClaimConfig, ColumnConfig, ColumnKind, OnDelete, UsersConfig};
 use crate::settings::file::{Lines, in_order, known};
 use crate::settings::nearest::suggestion;
 use crate::settings::problem::Problem;
@@ -61,11 +61,19 @@ impl UsersConfig {
             }
             ("columns", DeValue::Table(table)) => self.columns = Some(read_columns(table, lines, problems)),
             ("columns", _) => return Err("`columns` must be a table: write [users.columns]".to_owned()),
+            ("claims", DeValue::Table(table)) if table.is_empty() => {
+                return Err(
+                    "[users.claims] is empty: name a column, or leave it out to make no row from claims"
+                        .to_owned(),
+                );
+            }
+            ("claims", DeValue::Table(table)) => self.claims = read_claims(table, lines, problems),
+            ("claims", _) => return Err("`claims` must be a table: write [users.claims]".to_owned()),
             (name, _) if known(name).is_some() => {
                 return Err(format!("{name} belongs at the top of the file, above [users]"));
             }
             (name, _) => {
-                let keys = ["table", "create", "on_delete", "allow", "columns"];
+                let keys = ["table", "create", "on_delete", "allow", "columns", "claims"];
                 return Err(format!(
                     "unknown key {name:?} in [users]{}",
                     suggestion(name, keys, "remove it")
@@ -89,6 +97,26 @@ fn read_columns(table: &DeTable<'_>, lines: Lines<'_>, problems: &mut Vec<Proble
         }
     }
     columns
+}
+
+fn read_claims(table: &DeTable<'_>, lines: Lines<'_>, problems: &mut Vec<Problem>) -> Vec<ClaimConfig> {
+    let mut claims = Vec::new();
+    for (key, value) in in_order(table) {
+        let column: &str = key.get_ref();
+        match value.get_ref() {
+            DeValue::String(claim) if !claim.trim().is_empty() => {
+                claims.push(ClaimConfig { column: column.to_owned(), claim: claim.trim().to_owned() });
+            }
+            _ => {
+                let message = format!(
+                    "the claim for the column {column:?} must be its path in quotes, as in \"email\" = \"email\" or \
+                     \"plan\" = \"metadata.plan\""
+                );
+                problems.push(Problem::at(lines.source(&key.span()), message));
+            }
+        }
+    }
+    claims
 }
 
 fn read_column(name: &str, value: &DeValue<'_>) -> Result<(String, Option<ColumnKind>), String> {

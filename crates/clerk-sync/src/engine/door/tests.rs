@@ -26,6 +26,7 @@ fn bench(concurrent: usize, options: DoorOptions) -> Bench {
         clock,
         Arc::new(Metrics::default()),
         Arc::clone(&settling),
+        Arc::default(),
         options,
     );
     Bench { door: Arc::new(door), store, settling }

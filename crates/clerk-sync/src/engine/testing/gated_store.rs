@@ -5,8 +5,8 @@ use crate::{
     observation::Observation,
     rule::{Verdict, decide},
     store::{
-        Applied, Binding, DeadLetter, Entry, FeedPage, Gauges, NewDeadLetter, SchemaState, Store, StoreError,
-        StoreErrorKind, Summary,
+        Applied, Bell, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Presence,
+        SchemaState, Store, StoreError, StoreErrorKind, Summary,
     },
     user_id::UserId,
 };
@@ -37,6 +37,7 @@ pub(crate) struct GatedStore {
     concurrent: usize,
     gate: Mutex<Gate>,
     passes: Semaphore,
+    looking: Semaphore,
 }
 
 #[derive(Debug, Default)]
@@ -50,12 +51,28 @@ struct Gate {
     commits: Vec<Vec<Observation>>,
     running: HashSet<UserId>,
     overlapped: bool,
+    /// Reads of any kind.
+    looks: usize,
+    /// Looks for deletions.
+    feed_looks: usize,
+    /// Rows that somebody deleted by hand.
+    missing: HashSet<UserId>,
+    epoch: Option<String>,
+    feed_away: bool,
+    /// Looks for a user wait until [`GatedStore::let_look`].
+    looks_held: bool,
 }
 
 impl GatedStore {
     /// A gate before `inner`, which then says that so many commits at once are useful.
     pub(crate) fn new(inner: Arc<dyn Store>, concurrent: usize) -> Arc<Self> {
-        Arc::new(Self { inner, concurrent, gate: Mutex::default(), passes: Semaphore::new(0) })
+        Arc::new(Self {
+            inner,
+            concurrent,
+            gate: Mutex::default(),
+            passes: Semaphore::new(0),
+            looking: Semaphore::new(0),
+        })
     }
 
     fn gate(&self) -> MutexGuard<'_, Gate> {
@@ -86,6 +103,39 @@ impl GatedStore {
     /// Batches with more observations than this are contended.
     pub(crate) fn contended_above(&self, size: usize) {
         self.gate().contended_above = Some(size);
+    }
+
+    /// How often a user was looked for.
+    pub(crate) fn looks(&self) -> usize {
+        self.gate().looks
+    }
+
+    /// How often deletions were looked for.
+    pub(crate) fn feed_looks(&self) -> usize {
+        self.gate().feed_looks
+    }
+
+    /// Somebody deletes a row by hand.
+    pub(crate) fn lose_row(&self, id: &str) {
+        self.gate().missing.insert(super::user(id));
+    }
+
+    /// Looks for users are answered late from now on, or no longer.
+    pub(crate) fn hold_looks(&self, held: bool) {
+        self.gate().looks_held = held;
+        if !held {
+            self.looking.add_permits(10_000);
+        }
+    }
+
+    /// The numbers of the feed begin anew.
+    pub(crate) fn restart_feed(&self, epoch: &str) {
+        self.gate().epoch = Some(epoch.to_owned());
+    }
+
+    /// The feed cannot be read, while everything else goes on.
+    pub(crate) fn feed_away(&self, away: bool) {
+        self.gate().feed_away = away;
     }
 
     /// Rows with this user name are refused from now on.
@@ -178,6 +228,12 @@ impl GatedStore {
             return fail(StoreErrorKind::Rejected { constraint: Some("users_by_username".to_owned()) });
         }
         let applied = self.inner.commit(batch).await?;
+        for (observation, applied) in batch.iter().zip(&applied) {
+            let restored = observation.claim.restores && applied.verdict != Verdict::Stale;
+            if restored || applied.verdict == Verdict::Stands {
+                self.gate().missing.remove(&observation.user);
+            }
+        }
         match fault {
             Fault::After(kind) => fail(kind),
             _ => Ok(applied),
@@ -218,6 +274,23 @@ impl Store for GatedStore {
         self.pass(batch).await
     }
 
+    async fn presence(&self, user: &UserId) -> Result<Presence, StoreError> {
+        let mut presence = self.reachable()?.presence(user).await;
+        let held = {
+            let mut gate = self.gate();
+            gate.looks += 1;
+            if let Ok(presence) = &mut presence {
+                presence.row &= !gate.missing.contains(user);
+            }
+            gate.looks_held
+        };
+        // What it saw is settled; the answer is late.
+        if held {
+            self.looking.acquire().await.expect("never closed").forget();
+        }
+        presence
+    }
+
     async fn entry(&self, user: &UserId) -> Result<Option<Entry>, StoreError> {
         self.reachable()?.entry(user).await
     }
@@ -232,6 +305,23 @@ impl Store for GatedStore {
 
     async fn changes(&self, after: i64, limit: u32) -> Result<FeedPage, StoreError> {
         self.reachable()?.changes(after, limit).await
+    }
+
+    async fn deletions(&self, after: i64, limit: u32) -> Result<Deletions, StoreError> {
+        let (epoch, away) = {
+            let mut gate = self.gate();
+            gate.feed_looks += 1;
+            (gate.epoch.clone(), gate.feed_away)
+        };
+        if away {
+            return Err(StoreError::new(StoreErrorKind::Unavailable, "testing", ""));
+        }
+        let found = self.reachable()?.deletions(after, limit).await?;
+        Ok(Deletions { epoch: epoch.unwrap_or(found.epoch), ..found })
+    }
+
+    fn bell(&self) -> Option<Box<dyn Bell>> {
+        self.inner.bell()
     }
 
     async fn bury(&self, letter: &NewDeadLetter) -> Result<i64, StoreError> {

@@ -4,6 +4,7 @@ use super::{FakeClerk, GatedStore, INSTANCE, NOON, mapping, quiet, user, usernam
 use crate::{
     clerk::{Budget, ClerkApi, Reads},
     engine::{DoorOptions, Engine, Receipt, Reread, RereadError},
+    mapping::Mapping,
     metrics::Metrics,
     store::{DeadLetter, Entry, Store, memory::MemoryStore},
 };
@@ -32,16 +33,25 @@ pub(crate) struct Rig {
 impl Rig {
     /// One that is bound to [`INSTANCE`].
     pub(crate) fn new() -> Self {
-        let rig = Self::unbound(DoorOptions::default());
+        Self::mirroring(mapping())
+    }
+
+    /// One that is bound and has this mapping.
+    pub(crate) fn mirroring(mapping: Arc<Mapping>) -> Self {
+        let rig = Self::build(DoorOptions::default(), mapping);
         rig.engine.bound_to(INSTANCE.to_owned());
         rig
     }
 
     /// One that does not know its instance yet.
     pub(crate) fn unbound(options: DoorOptions) -> Self {
+        Self::build(options, mapping())
+    }
+
+    fn build(options: DoorOptions, mapping: Arc<Mapping>) -> Self {
         let clock = Arc::new(ManualClock::at(NOON));
         let clerk = FakeClerk::new(Arc::clone(&clock));
-        let inner = MemoryStore::new(mapping(), Arc::clone(&clock) as Arc<dyn Clock>);
+        let inner = MemoryStore::new(mapping, Arc::clone(&clock) as Arc<dyn Clock>);
         let store = GatedStore::new(Arc::new(inner), 1);
         let shared = || Arc::clone(&clock) as Arc<dyn Clock>;
         let budget = Arc::new(Budget::new(100_000, shared()));

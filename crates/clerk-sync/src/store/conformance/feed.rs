@@ -88,6 +88,32 @@ pub async fn pages_go_on_where_they_ended(fixture: &impl Fixture) {
     assert_eq!(numbers, (1..=25).collect::<Vec<i64>>());
 }
 
+/// Deletions alone, page by page, with what a follower needs to notice that the numbers began anew.
+pub async fn deletions_are_told_apart(fixture: &impl Fixture) {
+    let store = fixture.store();
+    let empty = store.deletions(0, 10).await.unwrap();
+    assert_eq!((empty.last_number, empty.through, empty.users), (0, 0, Vec::new()));
+    let people: Vec<_> = (0..12).map(|i| seen(&format!("user_{i:02}"), 1)).collect();
+    commit(&store, &people).await;
+    commit(&store, &[gone("user_03", 2), gone("user_99", 2), seen("user_04", 3)]).await;
+    commit(&store, &[gone("user_07", 2)]).await;
+    let page = store.changes(0, 100).await.unwrap();
+    assert_eq!(page.last_number, 15);
+    let (mut after, mut told) = (0, Vec::new());
+    while after < 15 {
+        let found = store.deletions(after, 4).await.unwrap();
+        assert_eq!((&found.epoch, found.last_number), (&page.epoch, 15));
+        assert_eq!(found.through, (after + 4).min(15));
+        after = found.through;
+        told.extend(found.users);
+    }
+    assert_eq!(told, [user("user_03"), user("user_07")]);
+    let head = store.deletions(0, 0).await.unwrap();
+    assert_eq!((head.last_number, head.through, head.users), (15, 0, Vec::new()));
+    let beyond = store.deletions(40, 10).await.unwrap();
+    assert_eq!((beyond.last_number, beyond.through, beyond.users), (15, 15, Vec::new()));
+}
+
 /// Flow and message, so that "why does this row look so?" has an answer.
 pub async fn the_feed_says_by_which_way(fixture: &impl Fixture) {
     let store = fixture.store();

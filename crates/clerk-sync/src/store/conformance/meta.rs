@@ -62,6 +62,29 @@ pub async fn counts_are_right(fixture: &impl Fixture) {
     assert_eq!((summary.last_change, summary.last_event_at), (2, None));
 }
 
+/// Never seen, seen, seen without a row, gone, and a row that nobody told us of.
+pub async fn a_look_tells_the_ledger_and_the_row_apart(fixture: &impl Fixture) {
+    let store = fixture.store();
+    let mut provisional = seen("user_0", 1);
+    provisional.claim.version.state = crate::rule::State::Provisional;
+    commit(&store, &[provisional, seen("user_1", 1), seen("user_2", 1), gone("user_3", 1)]).await;
+    let by_hand = fixture.run_sql("delete from users where clerk_id = 'user_2'").await
+        && fixture.run_sql("insert into users (clerk_id) values ('user_4')").await;
+    for (id, row) in [
+        ("user_0", true),
+        ("user_1", true),
+        ("user_2", !by_hand),
+        ("user_3", false),
+        ("user_4", by_hand),
+        ("user_5", false),
+        ("USER_1", false),
+    ] {
+        let presence = store.presence(&user(id)).await.unwrap();
+        assert_eq!(presence.row, row, "{id}");
+        assert_eq!(presence.entry, store.entry(&user(id)).await.unwrap(), "{id}");
+    }
+}
+
 /// In the order of bytes, whatever the collation.
 pub async fn rows_are_paged_by_id(fixture: &impl Fixture) {
     let store = fixture.store();

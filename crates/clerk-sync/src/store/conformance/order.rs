@@ -130,6 +130,65 @@ pub async fn ids_that_differ_by_case_are_two_users(fixture: &impl Fixture) {
     assert_eq!(store.rows(None, 10).await.unwrap().len(), 2);
 }
 
+/// Where a row is missing behind the ledger's back, a sight that says nothing new writes it again, once it knows of that.
+pub async fn a_missing_row_is_restored(fixture: &impl Fixture) {
+    let store = fixture.store();
+    commit(&store, &[seen("user_1", 5), seen("user_2", 5)]).await;
+    if !fixture.run_sql("delete from users where clerk_id = 'user_1'").await {
+        return;
+    }
+    let before = store.presence(&user("user_1")).await.unwrap();
+    assert!(before.entry.is_some() && !before.row);
+    assert_eq!(commit(&store, &[seen("user_1", 5)]).await[0].verdict, Verdict::Duplicate);
+    assert_eq!(username(&store, "user_1").await, None, "nobody noticed");
+    let restoring = |observation: Observation| {
+        let mut observation = observation;
+        observation.claim.restores = true;
+        observation
+    };
+    let applied = commit(&store, &[restoring(seen("user_1", 4)), restoring(seen("user_1", 5))]).await;
+    assert_eq!(
+        (applied[0].verdict, applied[0].change),
+        (Verdict::Stale, None),
+        "what is older restores nothing"
+    );
+    assert_eq!((applied[1].verdict, applied[1].change), (Verdict::Duplicate, Some(Change::Updated)));
+    assert_eq!(username(&store, "user_1").await.as_deref(), Some("user_1 5"));
+    assert_eq!(store.presence(&user("user_1")).await.unwrap().entry, before.entry);
+    assert_eq!(store.changes(0, 10).await.unwrap().last_number, 3);
+    // Seen later, and there already: neither does harm.
+    commit(&store, &[restoring(seen_as("user_2", 5, 9, "user_2 5"))]).await;
+    assert_eq!(username(&store, "user_2").await.as_deref(), Some("user_2 5"));
+    assert_eq!(store.entry(&user("user_2")).await.unwrap().unwrap().standing.version.as_of, 9);
+    // A deleted user stays deleted.
+    commit(&store, &[gone("user_1", 9)]).await;
+    let applied = commit(&store, &[restoring(seen("user_1", 5))]).await;
+    assert_eq!((applied[0].verdict, applied[0].change), (Verdict::Stale, None));
+    assert_eq!(username(&store, "user_1").await, None);
+}
+
+/// Whoever restores and whoever deletes at the same moment: the deletion stands and no row.
+pub async fn a_restored_row_never_outlives_its_user(fixture: &impl Fixture) {
+    let store = fixture.store();
+    for round in 0..20 {
+        let id = format!("user_{round}");
+        commit(&store, &[seen(&id, 5)]).await;
+        if !fixture.run_sql(&format!("delete from users where clerk_id = '{id}'")).await {
+            return;
+        }
+        let mut restoring = seen(&id, 5);
+        restoring.claim.restores = true;
+        let (one, other) = (fixture.store(), fixture.store());
+        let (deletion, restoring) = ([gone(&id, 9)], [restoring]);
+        let (restored, deleted) = futures_util::join!(one.commit(&restoring), other.commit(&deletion));
+        restored.expect("restored or stale");
+        assert_eq!(deleted.expect("deleted")[0].verdict, Verdict::Stands);
+        let presence = store.presence(&user(&id)).await.unwrap();
+        assert_eq!(presence.entry.map(|entry| entry.standing.version), Some(Version::gone(9)));
+        assert!(!presence.row, "{id} outlived its deletion");
+    }
+}
+
 /// The same version under another fingerprint is written anew.
 pub async fn another_mapping_rewrites_the_row(fixture: &impl Fixture) {
     let store = fixture.store();

@@ -19,6 +19,7 @@ fn seen(id: &str, updated_at: i64, as_of: i64, content: u8) -> Observation {
             lifts_as_of: None,
             resets: None,
             settles: false,
+            restores: false,
         },
         row: Some(vec![Value::Integer(content.into())].into()),
         created_at: Some(1),

@@ -4,14 +4,52 @@ use super::{PostgresStore, errors::storing};
 use crate::{
     mapping::{Kind, Mapping, Row, quoted},
     store::{
-        Entry, FeedPage, StoreError,
-        stored::{read_change, read_entry, read_row},
+        Deletions, Entry, FeedPage, Presence, StoreError, StoreErrorKind,
+        stored::{read_change, read_deletions, read_entry, read_presence, read_row},
     },
     user_id::UserId,
 };
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{
+    AssertSqlSafe, Postgres, Row as _,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
 
 impl PostgresStore {
+    pub(super) async fn read_presence(&self, user: &UserId) -> Result<Presence, StoreError> {
+        const DOING: &str = "looking for a user";
+        let sql = format!(
+            "select l.user_id, l.state::bigint, l.updated_at, l.as_of, l.digest, l.fingerprint, l.created_at, \
+             l.lifted_as_of, exists(select 1 from {} where {} = $1)::integer::bigint \
+             from (select 1) one left join clerk_sync_users l on l.user_id = $1",
+            self.mapping.table().quoted('"'),
+            quoted(&self.mapping.key().name, '"')
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(user.as_str()).persistent(self.keeps_statements);
+        read_presence(self.look(query, DOING).await?.first().ok_or_else(|| nothing(DOING))?)
+    }
+
+    pub(super) async fn read_deletions(&self, after: i64, limit: u32) -> Result<Deletions, StoreError> {
+        let sql = "select m.epoch, m.last_change, c.user_id from clerk_sync_meta m left join clerk_sync_changes c \
+             on c.number > $1 and c.number <= $2 and c.change = 'deleted' where m.id = 1 order by c.number";
+        let through = after.saturating_add(i64::from(limit));
+        let query = sqlx::query(sql).bind(after).bind(through).persistent(self.keeps_statements);
+        read_deletions(&self.look(query, "looking for deletions").await?, after, limit)
+    }
+
+    /// Runs one statement that only reads, in one round trip where sessions have our limits.
+    async fn look(
+        &self,
+        query: Query<'_, Postgres, PgArguments>,
+        doing: &'static str,
+    ) -> Result<Vec<PgRow>, StoreError> {
+        if self.sets_up_sessions {
+            return query.fetch_all(&self.pool).await.map_err(storing(doing));
+        }
+        let mut tx = self.begin(doing).await?;
+        query.fetch_all(&mut *tx).await.map_err(storing(doing))
+    }
+
     pub(super) async fn read_entry(&self, user: &UserId) -> Result<Option<Entry>, StoreError> {
         const DOING: &str = "reading the ledger";
         let mut tx = self.begin(DOING).await?;
@@ -60,6 +98,10 @@ impl PostgresStore {
             entries: rows.iter().map(read_change).collect::<Result<_, _>>()?,
         })
     }
+}
+
+fn nothing(doing: &'static str) -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, doing, "the database answered nothing")
 }
 
 /// Selects the mapped columns so that each reads back as text or a 64-bit integer.

@@ -151,7 +151,13 @@ impl WriteSql {
             }
         }
         if shape.deletes {
-            parts.push(format!("deleted as ({}({}) returning 1)", self.delete, parameters.array("text")));
+            // Here and nowhere else: PostgreSQL makes transactions that notify commit one after the other.
+            let ring = format!("pg_notify('{}', '')", super::bell::CHANNEL);
+            parts.push(format!(
+                "deleted as ({}({}) returning {ring})",
+                self.delete,
+                parameters.array("text")
+            ));
             written.push("deleted");
         }
         if shape.heals {

@@ -4,14 +4,35 @@ use super::{SqliteStore, built_query, errors::storing};
 use crate::{
     mapping::{Kind, Mapping, Row, quoted},
     store::{
-        Entry, FeedPage, StoreError,
-        stored::{read_change, read_entry, read_row},
+        Deletions, Entry, FeedPage, Presence, StoreError,
+        stored::{read_change, read_deletions, read_entry, read_presence, read_row},
     },
     user_id::UserId,
 };
 use sqlx::Row as _;
 
 impl SqliteStore {
+    pub(super) async fn read_presence(&self, user: &UserId) -> Result<Presence, StoreError> {
+        let sql = format!(
+            "select l.user_id, l.state, l.updated_at, l.as_of, l.digest, l.fingerprint, l.created_at, l.lifted_as_of, \
+             exists(select 1 from {} where {} = ?) \
+             from (select 1) one left join clerk_sync_users l on l.user_id = ?",
+            self.mapping.table().quoted('"'),
+            quoted(&self.mapping.key().name, '"')
+        );
+        let query = built_query(sql).bind(user.as_str()).bind(user.as_str());
+        let row = query.fetch_one(&self.readers).await.map_err(storing("looking for a user"))?;
+        read_presence(&row)
+    }
+
+    pub(super) async fn read_deletions(&self, after: i64, limit: u32) -> Result<Deletions, StoreError> {
+        let sql = "select m.epoch, m.last_change, c.user_id from clerk_sync_meta m left join clerk_sync_changes c \
+             on c.number > ? and c.number <= ? and c.change = 'deleted' where m.id = 1 order by c.number";
+        let query = sqlx::query(sql).bind(after).bind(after.saturating_add(i64::from(limit)));
+        let rows = query.fetch_all(&self.readers).await.map_err(storing("looking for deletions"))?;
+        read_deletions(&rows, after, limit)
+    }
+
     pub(super) async fn read_entry(&self, user: &UserId) -> Result<Option<Entry>, StoreError> {
         let sql = "select user_id, state, updated_at, as_of, digest, fingerprint, created_at, lifted_as_of \
              from clerk_sync_users where user_id = ?";
