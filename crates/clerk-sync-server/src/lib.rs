@@ -5,5 +5,6 @@ mod commands;
 mod dev;
 mod http;
 mod mirror;
+mod people;
 pub mod settings;
 mod telemetry;

@@ -4,6 +4,7 @@ use crate::{
     cli::{CommandResult, Ending, Usage},
     http::{self, Public, admin, listener},
     mirror::{self, Mirror},
+    people::People,
     settings::{Loaded, Settings},
     telemetry,
 };
@@ -74,7 +75,17 @@ impl Service {
             address = %public.local_addr()?, database = %settings.database_url, table = %mirror.engine.mapping().table(),
             "taking webhooks at /clerk/webhooks"
         );
-        let routes = http::router(Public { mirror: mirror.clone(), verifier });
+        let people = People::start(&settings, &mirror)?;
+        match &people {
+            Ok(_) => tracing::info!(
+                address = %public.local_addr()?,
+                "taking people at /clerk/after-sign-up, judging requests at /clerk/verify"
+            ),
+            Err(missing) => {
+                tracing::warn!("{missing}: /clerk/after-sign-up, /clerk/me and /clerk/verify answer 503")
+            }
+        }
+        let routes = http::router(Public { mirror: mirror.clone(), verifier, people });
         let listeners = tokio::spawn(listener::serve(public, routes, stop.clone()));
         let admin_listener = admin.map(|admin_listener| -> anyhow::Result<_> {
             let address = admin_listener.local_addr()?;

@@ -1,5 +1,6 @@
 //! Listening: limits on connections and on how long a request's head may take, and an orderly end.
 
+use super::peer::{Peer, WithPeer};
 use anyhow::Context as _;
 use axum::Router;
 use hyper::server::conn::http1;
@@ -33,14 +34,14 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD_BYTES);
-    let service = TowerToHyperService::new(router);
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &slots) => accepted,
             () = stop.cancelled() => break,
         };
-        let Some((stream, slot)) = accepted else { continue };
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
+        let Some((stream, peer, slot)) = accepted else { continue };
+        let service = TowerToHyperService::new(WithPeer { router: router.clone(), peer });
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended badly");
@@ -57,14 +58,14 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
 async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, Peer, tokio::sync::OwnedSemaphorePermit)> {
     // The semaphore is never closed.
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, address)) => {
             // Answers are small and must not wait to be joined by others.
             let _ = stream.set_nodelay(true);
-            Some((stream, slot))
+            Some((stream, Peer(address.ip()), slot))
         }
         Err(error) => {
             // Out of file descriptors: others must end first.

@@ -1,0 +1,170 @@
+//! `GET /clerk/verify`: a proxy asks whether a request may pass (flow D).
+
+use super::{
+    Public,
+    error::ApiError,
+    page::guard,
+    peer::Peer,
+    visitor::{CLERK_AWAY, add_headers, redirect, row_missing},
+};
+use crate::people::People;
+use axum::{
+    Extension,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use clerk_auth::{AUTH_REASON, AUTH_STATUS, Decision, RequestHead, Session, Status};
+use clerk_sync::{ensure::EnsureError, user_id::UserId};
+use std::{sync::Arc, time::Duration};
+use url::form_urlencoded;
+
+/// How long the app's page may be kept waiting for a new row.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+const USER_ID: HeaderName = HeaderName::from_static("x-clerk-user-id");
+const SESSION_ID: HeaderName = HeaderName::from_static("x-clerk-session-id");
+const ORGANIZATION_ID: HeaderName = HeaderName::from_static("x-clerk-org-id");
+
+const UNTRUSTED: ApiError = ApiError::new(
+    StatusCode::FORBIDDEN,
+    "untrusted_peer",
+    "Only proxies named in CLERK_SYNC_TRUSTED_PROXIES may ask.",
+);
+const NO_KEY: ApiError = ApiError::unavailable(
+    "publishable_key_missing",
+    "CLERK_PUBLISHABLE_KEY is not set.",
+    Duration::from_secs(60),
+);
+const UNDESCRIBED: ApiError = ApiError::new(
+    StatusCode::BAD_REQUEST,
+    "bad_forwarded_headers",
+    "X-Forwarded-Method or X-Forwarded-Uri describes no request.",
+);
+const SIGNED_OUT: ApiError = ApiError::new(StatusCode::UNAUTHORIZED, "signed_out", "Nobody is signed in.");
+const PENDING: ApiError =
+    ApiError::new(StatusCode::UNAUTHORIZED, "session_pending", "The session is not complete yet.");
+
+/// How a handshake is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Handshake {
+    /// As Clerk's own middleware does: 307.
+    #[default]
+    Redirect307,
+    /// 401 with `Location`: nginx passes on nothing else.
+    Unauthorized,
+    /// A finished one redirects to the same address, for proxies that drop the cookies of a 200.
+    RedirectFinished,
+}
+
+impl Handshake {
+    fn asked_for(parts: &Parts) -> Self {
+        let query = parts.uri.query().unwrap_or_default();
+        let asked = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "handshake");
+        match asked.as_ref().map(|(_, value)| &**value) {
+            Some("401") => Self::Unauthorized,
+            Some("redirect") => Self::RedirectFinished,
+            _ => Self::Redirect307,
+        }
+    }
+}
+
+pub(super) async fn judge(
+    State(public): State<Arc<Public>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    request: Request,
+) -> Response {
+    let Ok(people) = &public.people else { return NO_KEY.into_response() };
+    if !people.trusted_proxies.contains(peer) {
+        tracing::warn!(%peer, "a peer that is not trusted asked about a request: see CLERK_SYNC_TRUSTED_PROXIES");
+        return UNTRUSTED.into_response();
+    }
+    let (parts, _) = request.into_parts();
+    let Some(head) = described(&parts) else { return UNDESCRIBED.into_response() };
+    let mode = Handshake::asked_for(&parts);
+    let decision = people.authenticate(&head).await;
+    let mut response = answer(people, &head, decision, mode).await;
+    guard(response.headers_mut());
+    response
+}
+
+/// The request that the proxy holds, by what it says of it; what it does not say is taken from its own request.
+fn described(parts: &Parts) -> Option<RequestHead<'_>> {
+    let method = match forwarded(parts, "x-forwarded-method") {
+        Some(method) => Method::from_bytes(method.as_bytes()).ok()?,
+        None => parts.method.clone(),
+    };
+    let own_host = || Some(String::from_utf8_lossy(parts.headers.get(header::HOST)?.as_bytes()).into_owned());
+    let first = |text: String| text.split(',').next().map(|first| first.trim().to_owned());
+    let host = forwarded(parts, "x-forwarded-host").and_then(first).or_else(own_host)?;
+    let scheme = forwarded(parts, "x-forwarded-proto").and_then(first).unwrap_or_else(|| "http".to_owned());
+    let own_path = || parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    let path = forwarded(parts, "x-forwarded-uri").unwrap_or_else(own_path);
+    path.starts_with('/')
+        .then(|| People::described_request(method, format!("{scheme}://{host}"), path, &parts.headers))
+}
+
+fn forwarded(parts: &Parts, name: &str) -> Option<String> {
+    let text = String::from_utf8_lossy(parts.headers.get(name)?.as_bytes()).into_owned();
+    Some(text).filter(|text| !text.is_empty())
+}
+
+async fn answer(people: &People, head: &RequestHead<'_>, decision: Decision, mode: Handshake) -> Response {
+    if decision.clerk_was_away && decision.session().is_none() {
+        return CLERK_AWAY.into_response();
+    }
+    let decision = match mode {
+        Handshake::RedirectFinished => decision.redirecting_if_cookies_are_new(head),
+        _ => decision,
+    };
+    if let Some(location) = decision.location().cloned() {
+        let status = match mode {
+            Handshake::Unauthorized => StatusCode::UNAUTHORIZED,
+            _ => StatusCode::TEMPORARY_REDIRECT,
+        };
+        return redirect(status, location, decision.headers);
+    }
+    let mut response = match (&decision.status, decision.session()) {
+        (_, Some(session)) => signed_in(people, session).await,
+        (Status::SignedIn(_), None) => PENDING.into_response(),
+        (Status::Failed(failure), None) => {
+            let text = format!("This request cannot be judged: {failure}.\n");
+            (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+        }
+        _ => SIGNED_OUT.into_response(),
+    };
+    add_headers(decision.headers, response.headers_mut());
+    response
+}
+
+async fn signed_in(people: &People, session: &Session) -> Response {
+    let user_id = session.user_id();
+    if !people.ensure.is_known(user_id) {
+        let Ok(user) = UserId::try_new(user_id) else { return refused("user-not-found") };
+        match people.ensure.ensure(&user, session.claims().as_object(), PATIENCE).await {
+            Ok(_) => {}
+            Err(EnsureError::Deleted) => return refused("user-deleted"),
+            Err(EnsureError::NotFound) => return refused("user-not-found"),
+            Err(error) => return row_missing(&error).into_response(),
+        }
+    }
+    let mut headers = HeaderMap::new();
+    let organization = session.organization().map(|organization| &*organization.id);
+    for (name, value) in
+        [(USER_ID, Some(user_id)), (SESSION_ID, session.session_id()), (ORGANIZATION_ID, organization)]
+    {
+        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    (StatusCode::OK, headers).into_response()
+}
+
+/// Someone whose token is good and who is not, or no longer, a user here.
+fn refused(reason: &'static str) -> Response {
+    let mut response = SIGNED_OUT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(AUTH_STATUS, HeaderValue::from_static("signed-out"));
+    headers.insert(AUTH_REASON, HeaderValue::from_static(reason));
+    response
+}

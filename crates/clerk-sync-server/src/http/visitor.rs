@@ -1,0 +1,59 @@
+//! What answers to people who were authenticated have in common.
+
+use super::{error::ApiError, page::guard};
+use axum::{
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use clerk_sync::ensure::EnsureError;
+use std::time::Duration;
+
+/// When to come back, where nothing better is known.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// Sends a browser elsewhere.
+pub(super) fn redirect(status: StatusCode, location: HeaderValue, headers: HeaderMap) -> Response {
+    let mut response = status.into_response();
+    add_headers(headers, response.headers_mut());
+    guard(response.headers_mut());
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+}
+
+/// Adds what a decision says to an answer; cookies beside those that are there.
+pub(super) fn add_headers(headers: HeaderMap, to: &mut HeaderMap) {
+    let mut name = None;
+    for (next, value) in headers {
+        name = next.or(name);
+        let Some(name) = &name else { continue };
+        if name == header::SET_COOKIE {
+            to.append(name.clone(), value);
+        } else {
+            to.insert(name.clone(), value);
+        }
+    }
+}
+
+/// Clerk could not be asked who this is.
+pub(super) const CLERK_AWAY: ApiError =
+    ApiError::unavailable("clerk_away", "Clerk cannot be reached.", RETRY_AFTER);
+
+/// The row cannot be made now.
+pub(super) fn row_missing(error: &EnsureError) -> ApiError {
+    match error {
+        EnsureError::ClerkAway { retry_after } => ApiError::unavailable(
+            "clerk_away",
+            "This user cannot be read from Clerk now.",
+            retry_after.unwrap_or(RETRY_AFTER),
+        ),
+        EnsureError::DatabaseAway => {
+            ApiError::unavailable("database_away", "The database cannot answer now.", RETRY_AFTER)
+        }
+        EnsureError::Conflict => ApiError::unavailable(
+            "conflict",
+            "This user's row cannot be written; an operator must look.",
+            Duration::from_secs(60),
+        ),
+        _ => ApiError::unavailable("try_later", "The row cannot be made now.", RETRY_AFTER),
+    }
+}

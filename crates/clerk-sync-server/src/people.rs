@@ -1,0 +1,100 @@
+//! Who is asking, and where people are sent: what the routes of flows A, C and D work with.
+
+mod backend;
+mod target;
+
+use crate::{
+    mirror::Mirror,
+    settings::{MissingSetting, Settings, TrustedProxies},
+};
+use anyhow::Context as _;
+use backend::BudgetedBackend;
+use clerk_auth::{
+    AuthSettings, Authenticator, Backend, Decision, HttpBackend, RequestHead, signing_key::SigningKey,
+};
+use clerk_sync::ensure::{EnsureOptions, EnsureUsers};
+use http::{HeaderMap, Method};
+use secrecy::ExposeSecret;
+use std::sync::Arc;
+use target::Targets;
+use url::Url;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct People {
+    authenticator: Authenticator,
+    pub(crate) ensure: EnsureUsers,
+    pub(crate) targets: Targets,
+    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) app_url: Url,
+    public_origin: String,
+    sign_in_url: Option<Url>,
+}
+
+impl People {
+    /// Everything that the routes need, or the setting that is missing.
+    pub(crate) fn start(
+        settings: &Settings,
+        mirror: &Mirror,
+    ) -> anyhow::Result<Result<Arc<Self>, MissingSetting>> {
+        let key = match settings.require_publishable_key() {
+            Ok(key) => key.clone(),
+            Err(missing) => return Ok(Err(missing)),
+        };
+        let secret = settings.require_secret_key()?.clone();
+        let parties = settings.authorized_parties.iter().map(|origin| origin.as_str().to_owned());
+        let mut auth = AuthSettings::new(key).with_authorized_parties(parties);
+        if let Some(proxy) = &settings.clerk_proxy_url {
+            auth = auth.with_proxy_url(proxy.as_str()).context("CLERK_PROXY_URL")?;
+        }
+        let clerk = HttpBackend::try_new(&settings.clerk_api_url, secret)?;
+        let backend: Arc<dyn Backend> = Arc::new(BudgetedBackend::new(clerk, mirror));
+        let mut builder = Authenticator::builder(auth).backend(backend).clock(Arc::clone(&mirror.clock));
+        if let Some(pem) = &settings.clerk_jwt_key {
+            builder = builder.jwt_key(SigningKey::from_pem(pem.expose_secret()).context("CLERK_JWT_KEY")?);
+        }
+        Ok(Ok(Arc::new(Self {
+            authenticator: builder.build()?,
+            ensure: EnsureUsers::start(&mirror.engine, EnsureOptions::default()),
+            targets: Targets::new(&settings.app_url, &settings.allowed_origins),
+            trusted_proxies: settings.trusted_proxies.clone(),
+            app_url: settings.app_url.clone(),
+            public_origin: settings.public_origin.as_str().to_owned(),
+            sign_in_url: settings.clerk_sign_in_url.clone(),
+        })))
+    }
+
+    /// A request for one of our own routes. Its host is never believed: proxies that rewrite change it.
+    pub(crate) fn own_request<'a>(&'a self, parts: &'a http::request::Parts) -> RequestHead<'a> {
+        let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        RequestHead::new(parts.method.clone(), &*self.public_origin, path, &parts.headers)
+    }
+
+    /// A request that a proxy describes.
+    pub(crate) fn described_request<'a>(
+        method: Method,
+        origin: String,
+        path: String,
+        headers: &'a HeaderMap,
+    ) -> RequestHead<'a> {
+        RequestHead::new(method, origin, path, headers)
+    }
+
+    /// Who is asking.
+    pub(crate) async fn authenticate(&self, head: &RequestHead<'_>) -> Decision {
+        match self.authenticator.authenticate_now(head) {
+            Ok(decision) => decision,
+            Err(_) => self.authenticator.authenticate(head).await,
+        }
+    }
+
+    /// Where a stranger signs in, to come back to the same address.
+    pub(crate) fn sign_in_address(&self, head: &RequestHead<'_>) -> Option<Url> {
+        self.authenticator.sign_in_address(head, self.sign_in_url.as_ref())
+    }
+
+    /// Whether browsers reach us by https.
+    pub(crate) fn is_https(&self) -> bool {
+        self.public_origin.starts_with("https://")
+    }
+}
