@@ -60,6 +60,13 @@ impl<'de, S: AsRef<str>> DeserializeSeed<'de> for FieldsSeed<'_, S> {
     }
 }
 
+/// Visits of values that have no fields.
+macro_rules! no_object {
+    ($($visit:ident($($value:ty)?)),+) => {
+        $(fn $visit<E>(self, $(_: $value)?) -> Result<Self::Value, E> { Ok(None) })+
+    };
+}
+
 impl<'de, S: AsRef<str>> Visitor<'de> for FieldsSeed<'_, S> {
     type Value = Fields<'de>;
 
@@ -85,29 +92,7 @@ impl<'de, S: AsRef<str>> Visitor<'de> for FieldsSeed<'_, S> {
         Ok(None)
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
+    no_object! { visit_str(&str), visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_unit() }
 }
 
 /// Finds a key among the wanted names without allocating.
@@ -128,10 +113,6 @@ impl<S: AsRef<str>> Visitor<'_> for Position<'_, S> {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
-    }
-
-    fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
-        self.visit_bytes(key.as_bytes())
     }
 
     fn visit_bytes<E: Error>(self, key: &[u8]) -> Result<Self::Value, E> {
@@ -233,6 +214,7 @@ struct Object<'a>(#[serde(borrow)] BTreeMap<String, &'a RawValue>);
 mod tests {
     use super::*;
     use rstest::rstest;
+    use serde::de::value::{self, BoolDeserializer, BytesDeserializer};
 
     fn raw(text: &str) -> &RawValue {
         serde_json::from_str(text).expect("JSON")
@@ -257,6 +239,26 @@ mod tests {
         let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
         assert_eq!(canonical(raw(&nested(128)), &[]).as_deref(), Ok(nested(128).as_str()));
         assert_eq!(canonical(raw(&nested(129)), &[]), Err(JsonError::TooDeep));
+        let named = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+        assert_eq!(canonical(raw(&named(128)), &[]).as_deref(), Ok(named(128).as_str()));
+        assert_eq!(canonical(raw(&named(129)), &[]), Err(JsonError::TooDeep));
+    }
+
+    #[test]
+    #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+    fn a_databases_spelling_does_not_matter() {
+        assert_eq!(canonical_json(r#" {"b": 1, "a": [ ]}"#).as_deref(), Ok(r#"{"a":[],"b":1}"#));
+        assert_eq!(canonical_json("{").map(|_| ()), Err(JsonError::Invalid));
+    }
+
+    #[test]
+    fn what_no_json_can_hold_is_refused_with_what_was_expected() {
+        let bytes = BytesDeserializer::<value::Error>::new(b"a");
+        let refused = FieldsSeed { wanted: &["a"] }.deserialize(bytes).expect_err("no JSON");
+        assert_eq!(refused.to_string(), "invalid type: byte array, expected any JSON");
+        let truth = BoolDeserializer::<value::Error>::new(true);
+        let refused = Position { wanted: &["a"] }.deserialize(truth).expect_err("no key");
+        assert_eq!(refused.to_string(), "invalid type: boolean `true`, expected a key");
     }
 
     #[rstest]
