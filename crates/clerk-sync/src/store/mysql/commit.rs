@@ -15,6 +15,7 @@ use crate::{
         multirow::{placeholders, runs, tuples},
         plan::{self, Plan, PlannedChange, PlannedRow},
         provenance,
+        retry::while_contended,
         stored::{digest_bytes, moment, read_entry, state_code},
     },
     user_id::UserId,
@@ -22,7 +23,6 @@ use crate::{
 use std::collections::HashMap;
 use time::PrimitiveDateTime;
 
-const ATTEMPTS: usize = 8;
 const COMMITTING: &str = "writing users";
 const PRIMARY: &str = "PRIMARY";
 
@@ -55,15 +55,7 @@ const ENTRY_COLUMNS: &str =
 
 impl MySqlStore {
     pub(super) async fn commit_batch(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
-        let mut attempt = 1;
-        loop {
-            match self.try_commit(batch).await {
-                Err(error) if *error.kind() == StoreErrorKind::Contended && attempt < ATTEMPTS => {
-                    attempt += 1
-                }
-                result => return result,
-            }
-        }
+        while_contended(|| self.try_commit(batch)).await
     }
 
     async fn try_commit(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {

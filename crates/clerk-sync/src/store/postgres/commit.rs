@@ -14,15 +14,13 @@ use crate::{
     store::{
         Applied, Entry, StoreError, StoreErrorKind,
         plan::{self, Plan},
+        retry::while_contended,
         stored::read_entry,
     },
     user_id::UserId,
 };
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, postgres::PgArguments, query::Query};
 use std::{collections::HashMap, sync::Arc};
-
-/// How often a batch starts again when another writer was faster.
-const ATTEMPTS: usize = 8;
 
 const COMMITTING: &str = "writing users";
 
@@ -40,15 +38,7 @@ impl PostgresStore {
         {
             return Ok(applied);
         }
-        let mut attempt = 1;
-        loop {
-            match self.try_with_locks(batch).await {
-                Err(error) if *error.kind() == StoreErrorKind::Contended && attempt < ATTEMPTS => {
-                    attempt += 1
-                }
-                result => return result,
-            }
-        }
+        while_contended(|| self.try_with_locks(batch)).await
     }
 
     /// `None` where somebody was faster, or a row of a new user stands there from before.
