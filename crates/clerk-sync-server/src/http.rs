@@ -5,6 +5,7 @@ mod after_sign_up;
 mod body;
 mod error;
 mod health;
+pub(crate) mod host;
 pub(crate) mod listener;
 mod me;
 mod page;

@@ -1,6 +1,6 @@
 //! The admin listener: `GET /metrics`. Its own address, so that nothing of it is exposed by accident.
 
-use super::error::ApiError;
+use super::{error::ApiError, host::Host};
 use crate::mirror::Mirror;
 use axum::{
     Router,
@@ -12,11 +12,7 @@ use axum::{
 };
 use prometheus_client::{encoding::text::encode, metrics::gauge::Gauge, registry::Registry};
 use secrecy::{ExposeSecret, SecretString};
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 const WRONG_HOST: ApiError = ApiError::new(
     StatusCode::FORBIDDEN,
@@ -118,15 +114,13 @@ impl Admin {
 
 /// A loopback name, or the address that we were told to listen on.
 fn is_our_host(host: &str, listen: SocketAddr) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    match address {
+    match Host::parse(host) {
         // Behind 0.0.0.0 any address of this machine is meant; the token guards it.
-        Ok(address) => address.is_loopback() || listen.ip() == address || listen.ip().is_unspecified(),
-        Err(_) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Address(address)) => {
+            address.is_loopback() || listen.ip() == address || listen.ip().is_unspecified()
+        }
+        Some(Host::Name(name)) => name.eq_ignore_ascii_case("localhost"),
+        None => false,
     }
 }
 
@@ -146,6 +140,7 @@ mod tests {
     #[case("evil.example", false)]
     #[case("localhost.evil.example:8788", false)]
     #[case("", false)]
+    #[case("[::1", false)]
     fn only_our_own_names_are_served(#[case] host: &str, #[case] ours: bool) {
         assert_eq!(is_our_host(host, "10.1.2.3:8788".parse().expect("an address")), ours);
     }

@@ -3,7 +3,6 @@
 //! Any site that a person visits can send requests to a local port. So the host must be a local one (a name that
 //! someone else points at this machine is not), and a browser's write must come from the page itself.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -18,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::Sample;
+use crate::http::host::Host;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -69,14 +69,14 @@ fn host_of(address: &str) -> Option<&str> {
 }
 
 fn is_local(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let name = name.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-    name == "localhost"
-        || name.ends_with(".localhost")
-        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    match Host::parse(host) {
+        Some(Host::Address(address)) => address.is_loopback(),
+        Some(Host::Name(name)) => {
+            let name = name.to_ascii_lowercase();
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        None => false,
+    }
 }
 
 #[cfg(test)]
@@ -98,7 +98,7 @@ mod tests {
         for host in ["127.0.0.1:3000", "localhost:3000", "[::1]:3000", "app.localhost", "LOCALHOST:1"] {
             assert!(!refused(Method::GET, &[("host", host)]), "{host}");
         }
-        for host in ["evil.example", "127.0.0.1.evil.example:3000", "localhost.evil.example", ""] {
+        for host in ["evil.example", "127.0.0.1.evil.example:3000", "localhost.evil.example", "[::1", ""] {
             assert!(refused(Method::GET, &[("host", host)]), "{host}");
         }
     }
