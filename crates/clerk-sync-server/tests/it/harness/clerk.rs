@@ -43,6 +43,17 @@ impl Clerk {
         self.about("user.created", person)
     }
 
+    /// An event of exactly so many bytes; the filling is in a field that nobody maps.
+    pub(crate) fn created_of(&self, id: &str, bytes: usize) -> Signed {
+        let mut data = Person::new(id).json();
+        data["public_metadata"]["filling"] = "".into();
+        let short = self.event("user.created", &data).to_string();
+        data["public_metadata"]["filling"] = "x".repeat(bytes - short.len()).into();
+        let body = self.event("user.created", &data).to_string();
+        assert_eq!(body.len(), bytes);
+        Signed::new("msg_1", body)
+    }
+
     pub(crate) fn updated(&self, person: &Person) -> Signed {
         self.about("user.updated", person)
     }

@@ -1,23 +1,12 @@
 //! Sizes, paces and shapes of requests.
 
-use crate::harness::{Clerk, Connection, Database, Person, Server, Setup, Signed, head};
+use crate::harness::{Clerk, Connection, Database, Person, Server, Setup, head};
 use std::time::Duration;
 
 const MIB: usize = 1024 * 1024;
 
 async fn server(database: &Database, clerk: &Clerk) -> Server {
     Setup::new(clerk, database).serve().await
-}
-
-/// A valid event of exactly so many bytes; the filling is in a field that nobody maps.
-fn event_of(clerk: &Clerk, user: &str, bytes: usize) -> Signed {
-    let mut data = Person::new(user).json();
-    data["public_metadata"]["filling"] = "".into();
-    let short = clerk.event("user.created", &data).to_string();
-    data["public_metadata"]["filling"] = "x".repeat(bytes - short.len()).into();
-    let body = clerk.event("user.created", &data).to_string();
-    assert_eq!(body.len(), bytes);
-    Signed::new("msg_1", body)
 }
 
 fn chunked(body: &[u8], chunk: usize) -> Vec<u8> {
@@ -39,8 +28,8 @@ fn status(answer: &str) -> &str {
 async fn a_body_of_one_mebibyte_is_accepted_and_a_byte_more_is_not() {
     let (clerk, database) = (Clerk::start().await, Database::sqlite());
     let server = server(&database, &clerk).await;
-    server.accept(&event_of(&clerk, "user_largest", MIB)).await;
-    let answer = server.post(&event_of(&clerk, "user_too_large", MIB + 1)).await;
+    server.accept(&clerk.created_of("user_largest", MIB)).await;
+    let answer = server.post(&clerk.created_of("user_too_large", MIB + 1)).await;
     assert_eq!((answer.status, answer.code().as_str()), (413, "body_too_large"));
     assert_eq!(database.users().await.into_keys().collect::<Vec<_>>(), ["user_largest"]);
 }
@@ -49,7 +38,7 @@ async fn a_body_of_one_mebibyte_is_accepted_and_a_byte_more_is_not() {
 async fn who_sends_far_too_much_still_gets_to_read_the_answer() {
     let (clerk, database) = (Clerk::start().await, Database::sqlite());
     let server = server(&database, &clerk).await;
-    let huge = event_of(&clerk, "user_huge", 12 * MIB);
+    let huge = clerk.created_of("user_huge", 12 * MIB);
     let answer = server.post(&huge).await;
     assert_eq!((answer.status, answer.code().as_str()), (413, "body_too_large"));
 
