@@ -1,5 +1,6 @@
 //! `clerk-sync dev`: a sample app, a local Clerk and clerk-sync in one process, without keys or internet.
 
+mod own_database;
 mod sample_app;
 
 use crate::{
@@ -14,11 +15,11 @@ use anyhow::Context as _;
 use clap::ArgMatches;
 use clerk_emulator::{Emulator, EmulatorConfig};
 use clerk_sync::{database_url::DatabaseUrl, mapping::Mapping};
+use own_database::OwnDatabase;
 use sample_app::{Addresses, SampleApp};
 use serde_json::json;
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    path::Path,
     sync::Arc,
 };
 use tokio::net::TcpListener;
@@ -26,22 +27,19 @@ use tokio::net::TcpListener;
 /// The local Clerk is the same instance at each start, so that a database stays bound to it.
 const SEED: u64 = 20_260_101;
 
-/// Ours to empty at each start, for the local Clerk forgets its users too.
-const DATABASE_FILE: &str = "clerk-sync-dev.db";
-
 pub(crate) async fn run(matches: &ArgMatches) -> CommandResult {
     let port = matches.get_one::<u16>("port").copied().unwrap_or(3000);
     let json = wants_json(matches);
     telemetry::start(if json { "warn" } else { "clerk_sync=info,warn" }, LogFormat::Text);
     let given = matches.get_one::<String>("database-url");
-    let database_url = given.cloned().unwrap_or_else(|| format!("sqlite://{DATABASE_FILE}"));
+    let database_url = given.cloned().unwrap_or_else(OwnDatabase::url);
     let database =
         DatabaseUrl::parse(&database_url).map_err(|error| Usage(format!("--database-url: {error}")))?;
-    if given.is_none() {
-        empty_database_file()?;
-    }
+    let own = if given.is_none() { Some(OwnDatabase::claim()?) } else { None };
 
     let [app, clerk, public, admin] = listeners(port).await?;
+    // Not before it is certain that we start.
+    own.as_ref().map(OwnDatabase::empty).transpose()?;
     let config = EmulatorConfig::dev(SEED);
     let clerk = Emulator::start(config.clone(), clerk).context("starting the local Clerk")?;
     let (settings, mapping) = dev_settings(&config, &database_url, clerk.address(), &public, &admin)?;
@@ -117,16 +115,6 @@ fn dev_settings(
     ];
     let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     mirror::checked(settings::load(&Sources { environment, ..Sources::default() }))
-}
-
-fn empty_database_file() -> anyhow::Result<()> {
-    for suffix in ["", "-wal", "-shm"] {
-        let file = format!("{DATABASE_FILE}{suffix}");
-        if Path::new(&file).exists() {
-            std::fs::remove_file(&file).with_context(|| format!("emptying {file} of an earlier start"))?;
-        }
-    }
-    Ok(())
 }
 
 fn announce(addresses: &Addresses, config: &EmulatorConfig, as_json: bool) {

@@ -26,6 +26,13 @@ async fn end(mut child: Child) {
     assert_eq!(status.unwrap().code(), Some(0));
 }
 
+/// As the sample page does.
+async fn make_a_user(app: &str) {
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let made = http.post(format!("{app}/api/users")).header("content-type", "application/json").body("{}");
+    assert!(made.send().await.unwrap().status().is_success());
+}
+
 fn text(value: &Value) -> &str {
     value.as_str().unwrap()
 }
@@ -95,4 +102,41 @@ async fn dev_starts_everything_without_keys() {
         assert_eq!(addresses["database"], "sqlite://clerk-sync-dev.db");
         end(child).await;
     }
+}
+
+#[tokio::test]
+async fn a_second_dev_leaves_the_first_ones_database_alone() {
+    let setup = Setup::bare();
+    let (first, addresses) = first_line(&setup, &["dev", "--port", "0", "--json"]);
+    let app = text(&addresses["app"]);
+    let port = app.rsplit(':').next().unwrap();
+    for port in ["0", port] {
+        let second = setup.run(&["dev", "--port", port]).await;
+        assert_eq!(second.code, Some(1), "{second:?}");
+        assert!(second.err.contains("another clerk-sync dev works on clerk-sync-dev.db"), "{second:?}");
+        assert!(second.err.contains("--database-url"), "{second:?}");
+    }
+    make_a_user(app).await;
+    // Another process sees it, so the file is still the one that the first writes.
+    let changes = ["changes", "--json", "--database-url", text(&addresses["database"])];
+    eventually("the change", async || setup.json(&changes).await.len() == 1).await;
+    end(first).await;
+}
+
+#[tokio::test]
+async fn a_dev_that_cannot_start_empties_nothing() {
+    let setup = Setup::bare();
+    let (first, addresses) = first_line(&setup, &["dev", "--port", "0", "--json"]);
+    let app = text(&addresses["app"]);
+    make_a_user(app).await;
+    let changes = ["changes", "--json", "--database-url", text(&addresses["database"])];
+    eventually("the change", async || setup.json(&changes).await.len() == 1).await;
+    end(first).await;
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let second = setup.run(&["dev", "--port", &port]).await;
+    assert_eq!(second.code, Some(1), "{second:?}");
+    assert!(second.err.contains(&format!("port {port} cannot be used")), "{second:?}");
+    assert_eq!(setup.json(&changes).await.len(), 1);
 }
