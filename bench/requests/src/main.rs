@@ -24,7 +24,7 @@ use clerk_sync::{
 use secrecy::SecretString;
 use std::{net::SocketAddr, sync::Arc};
 use tokio::net::TcpListener;
-use tower::Service as _;
+use tower::{Service as _, ServiceBuilder};
 use url::Url;
 
 #[derive(Debug, Parser)]
@@ -87,7 +87,9 @@ fn router(options: &Options) -> anyhow::Result<Router> {
     Ok(match options.kind {
         Kind::Bare => Router::new().route("/", get(async || "hello")),
         Kind::Layer => answering().layer(layer(options)?),
-        Kind::Ensure => answering().layer(EnsureUserLayer::new(users(options)?)).layer(layer(options)?),
+        // One `layer` of the router for both: each costs a box of its own.
+        Kind::Ensure => answering()
+            .layer(ServiceBuilder::new().layer(layer(options)?).layer(EnsureUserLayer::new(users(options)?))),
     })
 }
 

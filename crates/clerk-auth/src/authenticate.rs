@@ -18,6 +18,7 @@ use crate::{
     reason::Reason,
     request::RequestHead,
     settings::AuthSettings,
+    verify::TokenError,
 };
 use context::Context;
 use http::HeaderMap;
@@ -67,19 +68,22 @@ pub fn authenticate(
 
 fn decide(head: &RequestHead<'_>, settings: &AuthSettings, facts: &mut Facts<'_>, now_ms: i64) -> Step {
     let cookie_header = head.cookies();
-    let context = Context::read(head, settings, cookie_header.as_deref(), facts, now_ms)?;
+    let (context, session) = Context::read(head, settings, cookie_header.as_deref(), facts, now_ms)?;
     match context.header_token() {
         Some(token) => header_path(&context, facts, token),
-        None => cookie_path::walk(&context, facts),
+        None => cookie_path::walk(&context, facts, session),
     }
 }
 
 /// Contract, section d.2.
 fn header_path(context: &Context<'_>, facts: &mut Facts<'_>, token: &str) -> Step {
-    if token::is_of_another_class(facts, token) {
+    let Some(peek) = token::Peek::at(facts, token) else {
+        return on_token_trouble(context, facts, TokenError::Invalid.into(), Carrier::Header);
+    };
+    if peek.is_of_another_class(token) {
         return Ok(Decision::signed_out(Reason::TokenTypeMismatch, &Message::None, HeaderMap::new()));
     }
-    match token::verify(context, facts, token, context.clock_skew_ms())? {
+    match token::verify_peek(context, facts, token, peek, context.clock_skew_ms())? {
         Ok(session) => Ok(Decision::signed_in(session, HeaderMap::new())),
         Err(trouble) => on_token_trouble(context, facts, trouble, Carrier::Header),
     }

@@ -14,6 +14,7 @@ use crate::{
     signing_key::SigningKey,
     verify::TokenError,
 };
+use aws_lc_rs::rand;
 use std::sync::Arc;
 use url::Url;
 
@@ -93,7 +94,10 @@ impl AuthenticatorBuilder {
             (None, Some(backend)) => KeyRing::fetched(Arc::clone(backend), Arc::clone(&clock)),
             (None, None) => return Err(NoKeysError),
         };
-        let seen = SeenTokens::new(self.seen_tokens);
+        let mut key = [0; 16];
+        // Without randomness nothing is remembered, and every token verified anew.
+        let capacity = rand::fill(&mut key).map_or(0, |()| self.seen_tokens);
+        let seen = SeenTokens::new(capacity, key);
         let parts = Parts { settings: self.settings, backend: self.backend, keys, seen, clock };
         Ok(Authenticator { parts: Arc::new(parts) })
     }
@@ -156,9 +160,9 @@ impl<'a> Inquiry<'a> {
         let parts = &*authenticator.parts;
         let generation = parts.keys.generation();
         parts.seen.keep_up_with(generation);
-        parts.keys.refresh_if_old();
-        let facts = Facts::new(&parts.keys, &parts.seen);
-        Self { parts, facts, generation, now_ms: parts.clock.now_ms(), clerk_was_away: false }
+        let now_ms = parts.clock.now_ms();
+        parts.keys.refresh_if_old(now_ms);
+        Self { parts, facts: Facts::new(&parts.keys, &parts.seen), generation, now_ms, clerk_was_away: false }
     }
 
     fn decide(&mut self, head: &RequestHead<'_>) -> Result<Decision, Need> {

@@ -1,6 +1,6 @@
 //! Clerk's cookies: which there are, how a `Cookie` header is read, and what a `Set-Cookie` directive carries.
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 
@@ -111,21 +111,21 @@ impl<'a> ClerkCookies<'a> {
 /// The text of a header as JavaScript sees it: a character for each byte. Several of one name are joined.
 pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<Cow<'a, str>> {
     let mut values = headers.get_all(name).iter();
-    let first = text(values.next()?.as_bytes());
+    let first = text(values.next()?);
     let Some(second) = values.next() else { return Some(first) };
     let separator = if name == header::COOKIE { "; " } else { ", " };
     let mut joined = first.into_owned();
     for value in std::iter::once(second).chain(values) {
         joined.push_str(separator);
-        joined.push_str(&text(value.as_bytes()));
+        joined.push_str(&text(value));
     }
     Some(Cow::Owned(joined))
 }
 
-fn text(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) if text.is_ascii() => Cow::Borrowed(text),
-        _ => Cow::Owned(bytes.iter().copied().map(char::from).collect()),
+fn text(value: &HeaderValue) -> Cow<'_, str> {
+    match value.to_str() {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(value.as_bytes().iter().copied().map(char::from).collect()),
     }
 }
 
@@ -178,7 +178,6 @@ fn run_length(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
     use proptest::prelude::*;
 
     fn plain_session(header: &str) -> Option<String> {

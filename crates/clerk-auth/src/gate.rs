@@ -41,9 +41,14 @@ impl<S: Service<Request<Body>>, Body, Answer> fmt::Debug for GateFuture<S, Body,
 }
 
 impl<S: Service<Request<Body>>, Body, Answer> GateFuture<S, Body, Answer> {
-    /// What is decided already. Costs no allocation.
-    pub fn decided(inner: &mut S, verdict: Verdict<Body, Answer>) -> Self {
-        Self { state: State::of(inner, verdict) }
+    /// A request that was let in; `headers` are added to the service's answer. Costs no allocation.
+    pub fn admitted(inner: S::Future, headers: HeaderMap) -> Self {
+        Self { state: State::Inner { inner, headers: Some(headers) } }
+    }
+
+    /// A request that does not reach the service.
+    pub fn answered(answer: Response<Answer>) -> Self {
+        Self { state: State::Answered { answer: Some(answer) } }
     }
 
     /// What must be waited for. Takes the service that was polled ready, and leaves a clone in its place.
@@ -57,15 +62,6 @@ impl<S: Service<Request<Body>>, Body, Answer> GateFuture<S, Body, Answer> {
         let clone = inner.clone();
         let inner = Some(std::mem::replace(inner, clone));
         Self { state: State::Deciding { deciding: Box::pin(deciding), inner } }
-    }
-}
-
-impl<S: Service<Request<Body>>, Body, Answer> State<S, S::Future, Body, Answer> {
-    fn of(inner: &mut S, verdict: Verdict<Body, Answer>) -> Self {
-        match verdict {
-            Ok((request, headers)) => Self::Inner { inner: inner.call(request), headers: Some(headers) },
-            Err(answer) => Self::Answered { answer: Some(answer) },
-        }
     }
 }
 
@@ -90,7 +86,12 @@ where
                     let verdict = ready!(deciding.as_mut().poll(context));
                     // Polled again after its end, which no executor does.
                     let Some(mut inner) = inner.take() else { return Poll::Pending };
-                    State::of(&mut inner, verdict)
+                    match verdict {
+                        Ok((request, headers)) => {
+                            State::Inner { inner: inner.call(request), headers: Some(headers) }
+                        }
+                        Err(answer) => State::Answered { answer: Some(answer) },
+                    }
                 }
                 StateProjection::Answered { answer } => {
                     return answer.take().map_or(Poll::Pending, |answer| Poll::Ready(Ok(answer)));

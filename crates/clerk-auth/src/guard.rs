@@ -101,10 +101,9 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let verdict = match self.layer.judge(request.extensions().get::<Who>()) {
-            Ok(()) => Ok((request, HeaderMap::new())),
-            Err((status, text)) => Err(refusal(status, text)),
-        };
-        GateFuture::decided(&mut self.inner, verdict)
+        match self.layer.judge(request.extensions().get::<Who>()) {
+            Ok(()) => GateFuture::admitted(self.inner.call(request), HeaderMap::new()),
+            Err((status, text)) => GateFuture::answered(refusal(status, text)),
+        }
     }
 }

@@ -10,7 +10,13 @@ use crate::{
     verify::TokenError,
 };
 use arc_swap::ArcSwap;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 use tokio::sync::Mutex;
 
 /// After this a set is fetched anew, beside the requests that go on with the old one.
@@ -38,6 +44,10 @@ struct Fetched {
     backend: Arc<dyn Backend>,
     clock: Arc<dyn Clock>,
     keys: ArcSwap<Keys>,
+    /// As in the keys, to be read often.
+    generation: AtomicU64,
+    /// When a set is old, Unix ms by our clock: one look at the time is enough for a request.
+    old_at_ms: AtomicI64,
     /// Held while a fetch is on its way.
     flight: Arc<Mutex<()>>,
 }
@@ -48,8 +58,6 @@ struct Keys {
     keys: Vec<Arc<SigningKey>>,
     /// Counts changes that made a key invalid.
     generation: u64,
-    /// When the set was fetched, by the monotonic clock; `None` before the first success.
-    fetched_at: Option<Duration>,
     /// When the last fetch ended, well or not.
     tried_at: Option<Duration>,
     /// Counts fetches that ended.
@@ -68,7 +76,14 @@ impl KeyRing {
     /// once a minute at most, whatever strangers send. While Clerk is away the keys at hand go on.
     #[must_use]
     pub fn fetched(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>) -> Self {
-        let fetched = Fetched { backend, clock, keys: ArcSwap::default(), flight: Arc::new(Mutex::new(())) };
+        let fetched = Fetched {
+            backend,
+            clock,
+            keys: ArcSwap::default(),
+            generation: AtomicU64::new(0),
+            old_at_ms: AtomicI64::new(i64::MAX),
+            flight: Arc::new(Mutex::new(())),
+        };
         Self { source: Source::Fetched(Arc::new(fetched)) }
     }
 
@@ -76,7 +91,7 @@ impl KeyRing {
     pub(crate) fn generation(&self) -> u64 {
         match &self.source {
             Source::Fixed(_) => 0,
-            Source::Fetched(fetched) => fetched.keys.load().generation,
+            Source::Fetched(fetched) => fetched.generation.load(Ordering::Acquire),
         }
     }
 
@@ -91,18 +106,28 @@ impl KeyRing {
         }
     }
 
-    /// Begins to fetch the keys anew if they are old, and does not wait.
-    pub(crate) fn refresh_if_old(&self) {
+    /// Begins to fetch the keys anew if they are old at `now_ms` (Unix ms), and does not wait.
+    pub(crate) fn refresh_if_old(&self, now_ms: i64) {
         let Source::Fetched(fetched) = &self.source else { return };
-        let keys = fetched.keys.load();
-        let now = fetched.clock.monotonic();
-        let is_old = keys.fetched_at.is_some_and(|at| now.saturating_sub(at) >= REFRESH_AFTER);
-        let was_tried = keys.tried_at.is_some_and(|at| now.saturating_sub(at) < FAILURE_COOLDOWN);
-        if is_old && !was_tried && fetched.flight.try_lock().is_ok() {
+        let old_at_ms = fetched.old_at_ms.load(Ordering::Relaxed);
+        if now_ms < old_at_ms || fetched.flight.try_lock().is_err() {
+            return;
+        }
+        // A clock that is set back makes the next fetch late, no more: a token of a new key fetches at once.
+        let again = now_ms.saturating_add(milliseconds(FAILURE_COOLDOWN));
+        let is_ours = fetched
+            .old_at_ms
+            .compare_exchange(old_at_ms, again, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok();
+        if is_ours {
             let fetched = Arc::clone(fetched);
             tokio::spawn(async move { fetched.fetch().await });
         }
     }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl KeyLookup for KeyRing {
@@ -157,7 +182,13 @@ impl Fetched {
                 }),
                 now,
             );
+            if next.failure.is_none() {
+                let old_at_ms = fetched.clock.now_ms().saturating_add(milliseconds(REFRESH_AFTER));
+                fetched.old_at_ms.store(old_at_ms, Ordering::Relaxed);
+            }
+            let generation = next.generation;
             fetched.keys.store(Arc::new(next));
+            fetched.generation.store(generation, Ordering::Release);
             drop(guard);
         });
         // It ends only by itself, or with the runtime.
@@ -179,7 +210,6 @@ impl Keys {
                 let lost = self.keys.iter().any(|old| !keys.contains(old));
                 next.generation += u64::from(lost);
                 next.keys = keys;
-                next.fetched_at = Some(now);
                 next.failure = None;
             }
             Ok(_) => next.failure = Some(TokenError::KeysUnavailable),

@@ -3,12 +3,12 @@
 use crate::{
     authenticator::Authenticator,
     decision::{Decision, Status},
-    gate::{GateFuture, Verdict, refusal},
+    gate::{GateFuture, refusal},
     reason::Reason,
     request::RequestHead,
     session::Session,
 };
-use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
+use http::{HeaderMap, Request, Response, StatusCode};
 use std::{
     sync::Arc,
     task::{Context, Poll},
@@ -94,14 +94,11 @@ pub struct ClerkService<S> {
 }
 
 impl Origin {
-    fn head<'a>(&'a self, parts: &'a Parts) -> RequestHead<'a> {
+    fn head<'a, Body>(&'a self, request: &'a Request<Body>) -> RequestHead<'a> {
         match self {
-            Self::Fixed(origin) => {
-                let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-                RequestHead::new(parts.method.clone(), &**origin, path, &parts.headers)
-            }
+            Self::Fixed(origin) => RequestHead::of(request, &**origin),
             Self::Received { scheme, trust_forwarded } => {
-                RequestHead::received(parts, scheme, *trust_forwarded)
+                RequestHead::received(request, scheme, *trust_forwarded)
             }
         }
     }
@@ -122,17 +119,27 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let (parts, body) = request.into_parts();
-        let decided = self.layer.authenticator.authenticate_now(&self.layer.origin.head(&parts));
-        match decided {
-            Ok(decision) => GateFuture::decided(&mut self.inner, admit(decision, parts, body)),
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let layer = &self.layer;
+        match layer.authenticator.authenticate_now(&layer.origin.head(&request)) {
+            Ok(decision) => match admit(decision) {
+                Ok((who, headers)) => {
+                    request.extensions_mut().insert(who);
+                    GateFuture::admitted(self.inner.call(request), headers)
+                }
+                Err(answer) => GateFuture::answered(answer),
+            },
             // The rare request that must wait for Clerk.
             Err(_need) => {
                 let layer = self.layer.clone();
                 GateFuture::deciding(&mut self.inner, async move {
-                    let decision = layer.authenticator.authenticate(&layer.origin.head(&parts)).await;
-                    admit(decision, parts, body)
+                    // The body stays apart: it need not be shared while we wait.
+                    let (parts, body) = request.into_parts();
+                    let mut request = Request::from_parts(parts, ());
+                    let decision = layer.authenticator.authenticate(&layer.origin.head(&request)).await;
+                    let (who, headers) = admit(decision)?;
+                    request.extensions_mut().insert(who);
+                    Ok((request.map(|()| body), headers))
                 })
             }
         }
@@ -140,7 +147,7 @@ where
 }
 
 /// Lets a request in, or says how it is answered here.
-fn admit<Body, Answer: From<String>>(decision: Decision, parts: Parts, body: Body) -> Verdict<Body, Answer> {
+fn admit<Answer: From<String>>(decision: Decision) -> Result<(Who, HeaderMap), Response<Answer>> {
     if decision.location().is_some() {
         return Err(answer(StatusCode::TEMPORARY_REDIRECT, decision.headers, String::new()));
     }
@@ -152,9 +159,7 @@ fn admit<Body, Answer: From<String>>(decision: Decision, parts: Parts, body: Bod
             return Err(refusal(StatusCode::INTERNAL_SERVER_ERROR, &text));
         }
     };
-    let mut request = Request::from_parts(parts, body);
-    request.extensions_mut().insert(who);
-    Ok((request, decision.headers))
+    Ok((who, decision.headers))
 }
 
 fn answer<Answer: From<String>>(status: StatusCode, headers: HeaderMap, text: String) -> Response<Answer> {

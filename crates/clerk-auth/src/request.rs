@@ -1,7 +1,7 @@
 //! The part of a request that authentication looks at.
 
 use crate::cookies::header_text;
-use http::{HeaderMap, HeaderName, Method, header, request::Parts};
+use http::{HeaderMap, HeaderName, Method, Request, Uri, header};
 use std::borrow::Cow;
 use url::{Position, Url, form_urlencoded};
 
@@ -12,13 +12,35 @@ const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 /// A request as the browser sent it: for another origin than ours, if a proxy says so.
 #[derive(Debug, Clone)]
 pub struct RequestHead<'a> {
-    method: Method,
-    /// `https://app.example`, without a path.
-    origin: Cow<'a, str>,
-    /// The request's own address, for the case that a proxy's word makes none.
-    fallback: Option<String>,
+    method: Cow<'a, Method>,
+    origin: Origin<'a>,
     path_and_query: Cow<'a, str>,
     headers: &'a HeaderMap,
+}
+
+/// Where a request was sent to, without a path. Few requests need to know.
+#[derive(Debug, Clone)]
+enum Origin<'a> {
+    /// `https://app.example`.
+    Given(Cow<'a, str>),
+    Received {
+        uri: &'a Uri,
+        headers: &'a HeaderMap,
+        scheme: &'a str,
+        trust_forwarded: bool,
+    },
+}
+
+impl Origin<'_> {
+    /// The addresses that it may be; the first that is one counts.
+    fn candidates(&self) -> [Option<Cow<'_, str>>; 2] {
+        match self {
+            Self::Given(origin) => [Some(Cow::Borrowed(origin)), None],
+            Self::Received { uri, headers, scheme, trust_forwarded } => {
+                received_candidates(uri, headers, scheme, *trust_forwarded)
+            }
+        }
+    }
 }
 
 impl<'a> RequestHead<'a> {
@@ -29,34 +51,37 @@ impl<'a> RequestHead<'a> {
         path_and_query: impl Into<Cow<'a, str>>,
         headers: &'a HeaderMap,
     ) -> Self {
-        Self { method, origin: origin.into(), fallback: None, path_and_query: path_and_query.into(), headers }
+        Self {
+            method: Cow::Owned(method),
+            origin: Origin::Given(origin.into()),
+            path_and_query: path_and_query.into(),
+            headers,
+        }
+    }
+
+    /// A request for one of the addresses of `origin` (`https://app.example`, as browsers see it), whatever its own
+    /// host says.
+    pub fn of<Body>(request: &'a Request<Body>, origin: impl Into<Cow<'a, str>>) -> Self {
+        Self {
+            method: Cow::Borrowed(request.method()),
+            origin: Origin::Given(origin.into()),
+            path_and_query: Cow::Borrowed(path_of(request.uri())),
+            headers: request.headers(),
+        }
     }
 
     /// A request as a server received it. With `trust_forwarded`, what a proxy says in `X-Forwarded-Host` and
     /// `-Proto` counts (contract, section d.5); otherwise, or where it says nothing, the request's own host and
     /// `scheme` do.
     #[must_use]
-    pub fn received(parts: &'a Parts, scheme: &'a str, trust_forwarded: bool) -> Self {
-        let first = |name: &HeaderName| {
-            let text = parts.headers.get(name).filter(|_| trust_forwarded)?.to_str().ok()?;
-            text.split(',').next().map(str::trim).filter(|text| !text.is_empty())
-        };
-        let own_host = || {
-            let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-            host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str))
-        };
-        let forwarded = (first(&FORWARDED_HOST), first(&FORWARDED_PROTO));
-        let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        let origin = format!(
-            "{}://{}",
-            forwarded.1.unwrap_or(scheme),
-            forwarded.0.or_else(own_host).unwrap_or("localhost")
-        );
-        let authority = parts.uri.authority().map(http::uri::Authority::as_str);
-        let is_forwarded = forwarded != (None, None);
-        let fallback = authority.or_else(|| own_host().filter(|_| is_forwarded));
-        let fallback = fallback.map(|host| format!("{scheme}://{host}"));
-        Self { fallback, ..Self::new(parts.method.clone(), origin, path, &parts.headers) }
+    pub fn received<Body>(request: &'a Request<Body>, scheme: &'a str, trust_forwarded: bool) -> Self {
+        let (uri, headers) = (request.uri(), request.headers());
+        Self {
+            method: Cow::Borrowed(request.method()),
+            origin: Origin::Received { uri, headers, scheme, trust_forwarded },
+            path_and_query: Cow::Borrowed(path_of(uri)),
+            headers,
+        }
     }
 
     /// All headers.
@@ -66,7 +91,7 @@ impl<'a> RequestHead<'a> {
     }
 
     pub(crate) fn is_get(&self) -> bool {
-        self.method == Method::GET
+        *self.method == Method::GET
     }
 
     /// The complete address; `None` if it is none.
@@ -80,7 +105,7 @@ impl<'a> RequestHead<'a> {
             url.set_fragment(None);
             Some(url)
         };
-        own(&self.origin).or_else(|| own(self.fallback.as_deref()?))
+        self.origin.candidates().iter().flatten().find_map(|origin| own(origin))
     }
 
     pub(crate) fn authorization(&self) -> Option<Cow<'a, str>> {
@@ -117,6 +142,34 @@ impl<'a> RequestHead<'a> {
         let (_, query) = self.path_and_query.split_once('?')?;
         query.split('#').next()
     }
+}
+
+fn path_of(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str)
+}
+
+fn received_candidates<'a>(
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
+    scheme: &str,
+    trust_forwarded: bool,
+) -> [Option<Cow<'a, str>>; 2] {
+    let first = |name: &HeaderName| {
+        let text = headers.get(name).filter(|_| trust_forwarded)?.to_str().ok()?;
+        text.split(',').next().map(str::trim).filter(|text| !text.is_empty())
+    };
+    let authority = uri.authority().map(http::uri::Authority::as_str);
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let forwarded = (first(&FORWARDED_HOST), first(&FORWARDED_PROTO));
+    let is_forwarded = forwarded != (None, None);
+    let origin = format!(
+        "{}://{}",
+        forwarded.1.unwrap_or(scheme),
+        forwarded.0.or(host).or(authority).unwrap_or("localhost")
+    );
+    // The request's own address, for the case that a proxy's word makes none.
+    let fallback = authority.or_else(|| host.filter(|_| is_forwarded));
+    [Some(Cow::Owned(origin)), fallback.map(|host| Cow::Owned(format!("{scheme}://{host}")))]
 }
 
 /// The parameters of Clerk's in a query. Of a repeated one the first counts.
@@ -187,15 +240,14 @@ fn parameters(url: &Url) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::Request;
 
     fn received(headers: &[(&str, &str)], trust: bool) -> String {
         let mut request = Request::get("/a?b=c");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let (parts, ()) = request.body(()).unwrap().into_parts();
-        RequestHead::received(&parts, "http", trust).url().map(String::from).unwrap_or_default()
+        let request = request.body(()).unwrap();
+        RequestHead::received(&request, "http", trust).url().map(String::from).unwrap_or_default()
     }
 
     #[test]

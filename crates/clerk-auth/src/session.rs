@@ -16,6 +16,7 @@ struct Parts {
     user_id: Box<str>,
     session_id: Option<Box<str>>,
     organization: Option<Organization>,
+    is_pending: bool,
     claims: Value,
 }
 
@@ -40,7 +41,8 @@ impl Session {
         let session_id = text("sid");
         let is_second = claims.get("v").and_then(Value::as_f64) == Some(2.0);
         let organization = if is_second { second_generation(&claims) } else { first_generation(&claims) };
-        Some(Self { parts: Arc::new(Parts { user_id, session_id, organization, claims }) })
+        let is_pending = claims.get("sts").and_then(Value::as_str) == Some("pending");
+        Some(Self { parts: Arc::new(Parts { user_id, session_id, organization, is_pending, claims }) })
     }
 
     /// `user_...`. While someone impersonates a user, this is the impersonated one.
@@ -65,7 +67,7 @@ impl Session {
     /// no one's until the app says otherwise.
     #[must_use]
     pub fn is_pending(&self) -> bool {
-        self.claim("sts").and_then(Value::as_str) == Some("pending")
+        self.parts.is_pending
     }
 
     /// Who acts in the user's name (`act`): an operator who impersonates; `None` where it is the user.

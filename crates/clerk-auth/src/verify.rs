@@ -134,38 +134,81 @@ pub fn check_signature(raw: &str, jwt: &Jwt, key: &SigningKey) -> Result<(), Tok
 /// # Errors
 /// [`TokenError`]; the first that applies, in the SDKs' order.
 pub fn check_claims(claims: &Value, rules: &ClaimRules<'_>, now_ms: i64) -> Result<(), TokenError> {
-    if !claims.get("sub").is_some_and(Value::is_string) {
-        return Err(TokenError::VerificationFailed);
-    }
-    check_audience(claims.get("aud"), rules.audiences)?;
-    if !rules.authorized_parties.is_empty() {
-        let party = claims.get("azp").and_then(Value::as_str);
-        if !party.is_some_and(|party| rules.authorized_parties.iter().any(|known| known == party)) {
-            return Err(TokenError::InvalidAuthorizedParties);
-        }
-    }
-    // Milliseconds of this century and many to come are exact in a double.
-    let (now, skew) = (now_ms as f64, rules.clock_skew_ms as f64);
-    let expiry = claims.get("exp").and_then(Value::as_f64).ok_or(TokenError::VerificationFailed)?;
-    if moment(expiry) <= now - skew {
-        return Err(TokenError::Expired);
-    }
-    if optional_moment(claims.get("nbf"))?.is_some_and(|moment| moment > now + skew) {
-        return Err(TokenError::NotActiveYet);
-    }
-    if optional_moment(claims.get("iat"))?.is_some_and(|moment| moment > now + skew) {
-        return Err(TokenError::IatInTheFuture);
-    }
-    Ok(())
+    CheckedClaims::read(claims).judge(rules, now_ms)
 }
 
-fn optional_moment(claim: Option<&Value>) -> Result<Option<f64>, TokenError> {
-    let Some(claim) = claim else { return Ok(None) };
-    claim.as_f64().map(|seconds| Some(moment(seconds))).ok_or(TokenError::VerificationFailed)
+/// What the rules look at, read once: a token is judged many times.
+#[derive(Debug, Clone)]
+pub(crate) struct CheckedClaims {
+    has_subject: bool,
+    audience: Option<Value>,
+    party: Option<Box<str>>,
+    expiry: Moment,
+    not_before: Moment,
+    issued_at: Moment,
+}
+
+/// A claim about time.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    Missing,
+    /// Of the wrong type.
+    Wrong,
+    /// Unix ms.
+    At(f64),
+}
+
+impl CheckedClaims {
+    pub(crate) fn read(claims: &Value) -> Self {
+        let moment = |name: &str| match claims.get(name) {
+            None => Moment::Missing,
+            Some(claim) => claim.as_f64().map_or(Moment::Wrong, |seconds| Moment::At(milliseconds(seconds))),
+        };
+        Self {
+            has_subject: claims.get("sub").is_some_and(Value::is_string),
+            audience: claims.get("aud").cloned(),
+            party: claims.get("azp").and_then(Value::as_str).map(Box::from),
+            expiry: moment("exp"),
+            not_before: moment("nbf"),
+            issued_at: moment("iat"),
+        }
+    }
+
+    pub(crate) fn judge(&self, rules: &ClaimRules<'_>, now_ms: i64) -> Result<(), TokenError> {
+        if !self.has_subject {
+            return Err(TokenError::VerificationFailed);
+        }
+        check_audience(self.audience.as_ref(), rules.audiences)?;
+        if !rules.authorized_parties.is_empty() {
+            let party = self.party.as_deref();
+            if !party.is_some_and(|party| rules.authorized_parties.iter().any(|known| known == party)) {
+                return Err(TokenError::InvalidAuthorizedParties);
+            }
+        }
+        // Milliseconds of this century and many to come are exact in a double.
+        let (now, skew) = (now_ms as f64, rules.clock_skew_ms as f64);
+        match self.expiry {
+            Moment::At(expiry) if expiry <= now - skew => return Err(TokenError::Expired),
+            Moment::At(_) => {}
+            Moment::Missing | Moment::Wrong => return Err(TokenError::VerificationFailed),
+        }
+        let is_early = |moment| match moment {
+            Moment::At(moment) => Ok(moment > now + skew),
+            Moment::Missing => Ok(false),
+            Moment::Wrong => Err(TokenError::VerificationFailed),
+        };
+        if is_early(self.not_before)? {
+            return Err(TokenError::NotActiveYet);
+        }
+        if is_early(self.issued_at)? {
+            return Err(TokenError::IatInTheFuture);
+        }
+        Ok(())
+    }
 }
 
 /// Unix seconds to ms as a JavaScript `Date` does: whole seconds, and nothing beyond its range compares.
-fn moment(seconds: f64) -> f64 {
+fn milliseconds(seconds: f64) -> f64 {
     const FURTHEST_MS: f64 = 8.64e15;
     let ms = seconds.trunc() * 1_000.0;
     if ms.abs() <= FURTHEST_MS { ms } else { f64::NAN }

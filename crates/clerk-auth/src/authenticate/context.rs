@@ -1,6 +1,6 @@
 //! What a request says, read once and in one place.
 
-use super::{Facts, Stop, suffix};
+use super::{Facts, Stop, suffix, token::Peek};
 use crate::{
     cookies::ClerkCookies,
     decision::Failure,
@@ -23,23 +23,26 @@ pub(super) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
+    /// Reads a request, and its session cookie as far as that can be read without believing it.
     pub(super) fn read(
         head: &'a RequestHead<'a>,
         settings: &'a AuthSettings,
         cookie_header: Option<&'a str>,
-        facts: &mut Facts<'_>,
+        facts: &Facts<'_>,
         now_ms: i64,
-    ) -> Result<Self, Stop> {
+    ) -> Result<(Self, Option<Peek>), Stop> {
         let cookies = ClerkCookies::read(cookie_header.unwrap_or_default(), settings.suffix());
-        Ok(Self {
-            is_suffixed: suffix::is_suffixed(&cookies, settings, facts, now_ms)?,
+        let chosen = suffix::choose(&cookies, settings, facts, now_ms)?;
+        let context = Self {
+            is_suffixed: chosen.is_suffixed,
             header_token: head.authorization().and_then(bearer),
             query: ClerkQuery::read(head),
             head,
             settings,
             now_ms,
             cookies,
-        })
+        };
+        Ok((context, chosen.session))
     }
 
     pub(super) fn header_token(&self) -> Option<&str> {
@@ -95,15 +98,23 @@ impl<'a> Context<'a> {
 
 /// The token in an `Authorization` header: after the scheme `Bearer` exactly, or the whole value where it is one word.
 fn bearer(header: Cow<'_, str>) -> Option<Cow<'_, str>> {
-    let mut words = header.split(' ');
-    let scheme = words.next().unwrap_or_default();
-    match words.next() {
-        None | Some("") => Some(scheme.to_owned()),
-        Some(token) if scheme == "Bearer" => Some(token.to_owned()),
-        Some(_) => None,
+    match header {
+        Cow::Borrowed(text) => bearer_in(text).map(Cow::Borrowed),
+        Cow::Owned(text) => bearer_in(&text).map(|token| Cow::Owned(token.to_owned())),
     }
-    .filter(|token| !token.is_empty())
-    .map(Cow::Owned)
+}
+
+fn bearer_in(text: &str) -> Option<&str> {
+    let token = match text.split_once(' ') {
+        None => Some(text),
+        Some((scheme, rest)) if rest.is_empty() || rest.starts_with(' ') => Some(scheme),
+        Some(("Bearer", rest)) => {
+            let end = memchr::memchr(b' ', rest.as_bytes()).unwrap_or(rest.len());
+            rest.get(..end)
+        }
+        Some(_) => None,
+    };
+    token.filter(|token| !token.is_empty())
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use http::HeaderMap;
 use std::cmp::Ordering;
 use url::Url;
 
-pub(super) fn walk(context: &Context<'_>, facts: &mut Facts<'_>) -> Step {
+pub(super) fn walk(context: &Context<'_>, facts: &mut Facts<'_>, session_peek: Option<token::Peek>) -> Step {
     // Row 1. A handshake that cannot be resolved leaves the request to the rows below.
     if let Some(decision) = handshake::resolve(context, facts)? {
         return Ok(decision);
@@ -34,7 +34,7 @@ pub(super) fn walk(context: &Context<'_>, facts: &mut Facts<'_>) -> Step {
         }
         (Some(session), Some(client)) => (session, client),
     };
-    let Some(token) = token::Peek::at(facts, session) else {
+    let Some(token) = session_peek else {
         return on_token_trouble(context, facts, TokenError::Invalid.into(), Carrier::Cookie);
     };
     if token.is_of_another_class(session) {
@@ -47,7 +47,7 @@ pub(super) fn walk(context: &Context<'_>, facts: &mut Facts<'_>) -> Step {
     if issued_at.partial_cmp(&client) == Some(Ordering::Less) {
         return handshake::begin_if_eligible(context, Reason::SessionTokenIatBeforeClientUat, Message::None);
     }
-    let session = match token::verify(context, facts, session, context.clock_skew_ms())? {
+    let session = match token::verify_peek(context, facts, session, token, context.clock_skew_ms())? {
         Ok(session) => session,
         Err(trouble) => return on_token_trouble(context, facts, trouble, Carrier::Cookie),
     };

@@ -1,7 +1,11 @@
 //! What a decision knows beside the request, and what it may ask for.
 
 use crate::{
-    jwt::Jwt, reason::RefreshFailure, session::Session, signing_key::SigningKey, verify::TokenError,
+    jwt::Jwt,
+    reason::RefreshFailure,
+    session::Session,
+    signing_key::SigningKey,
+    verify::{CheckedClaims, TokenError},
 };
 use http::HeaderMap;
 use std::{fmt, sync::Arc};
@@ -34,6 +38,7 @@ pub trait VerifiedTokens: fmt::Debug + Send + Sync {
 #[derive(Debug, Clone)]
 pub struct VerifiedToken {
     pub(super) session: Session,
+    pub(super) claims: CheckedClaims,
     pub(super) is_of_another_category: bool,
     pub(super) is_of_machine_category: bool,
     pub(super) is_for_machines: bool,
@@ -52,6 +57,7 @@ impl VerifiedToken {
             is_of_another_category: jwt.is_of_another_category(),
             is_of_machine_category: jwt.is_of_machine_category(),
             is_for_machines: jwt.is_for_machines(raw),
+            claims: CheckedClaims::read(jwt.claims()),
             session: Session::from_claims(jwt.into_claims())?,
         })
     }
@@ -105,23 +111,14 @@ pub struct Facts<'a> {
     asked_keys: Vec<(String, KeyAnswer)>,
     pub(super) handshake: Option<Vec<String>>,
     pub(super) refresh: Option<Result<Vec<String>, RefreshFailure>>,
-    /// Each token is looked up once, and verified once.
-    found: Vec<(Box<str>, Option<Arc<VerifiedToken>>)>,
+    /// Nothing is verified twice.
     learned: Vec<(Box<str>, Arc<VerifiedToken>)>,
 }
 
 impl<'a> Facts<'a> {
     /// Nothing is known yet but what `keys` and `seen` hold.
     pub fn new(keys: &'a dyn KeyLookup, seen: &'a dyn VerifiedTokens) -> Self {
-        Self {
-            keys,
-            seen,
-            asked_keys: Vec::new(),
-            handshake: None,
-            refresh: None,
-            found: Vec::new(),
-            learned: Vec::new(),
-        }
+        Self { keys, seen, asked_keys: Vec::new(), handshake: None, refresh: None, learned: Vec::new() }
     }
 
     /// Answers [`Need::Key`]. [`KeyAnswer::Unknown`] counts as a key that the instance does not have.
@@ -158,18 +155,12 @@ impl<'a> Facts<'a> {
         }
     }
 
-    pub(super) fn verified(&mut self, raw: &str) -> Option<Arc<VerifiedToken>> {
-        if let Some((_, found)) = self.found.iter().find(|(known, _)| **known == *raw) {
-            return found.clone();
-        }
-        let found = self.seen.find(raw);
-        self.found.push((raw.into(), found.clone()));
-        found
+    pub(super) fn verified(&self, raw: &str) -> Option<Arc<VerifiedToken>> {
+        let learned = self.learned.iter().find(|(known, _)| **known == *raw);
+        learned.map(|(_, token)| Arc::clone(token)).or_else(|| self.seen.find(raw))
     }
 
     pub(super) fn note_verified(&mut self, raw: &str, token: &Arc<VerifiedToken>) {
-        self.found.retain(|(known, _)| **known != *raw);
-        self.found.push((raw.into(), Some(Arc::clone(token))));
         self.learned.push((raw.into(), Arc::clone(token)));
     }
 }

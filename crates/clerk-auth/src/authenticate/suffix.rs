@@ -3,17 +3,46 @@
 use super::{Facts, Stop, token::Peek};
 use crate::{cookies::ClerkCookies, decision::Failure, js, settings::AuthSettings};
 use serde_json::Value;
+use std::sync::Arc;
 
-/// The choice covers session, client and browser together. The first rule that applies counts.
-pub(super) fn is_suffixed(
+/// The set that is read.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    pub(super) is_suffixed: bool,
+    /// Its session cookie, if there is one and it can be read.
+    pub(super) session: Option<Peek>,
+}
+
+/// Chooses a set, and looks at its session.
+pub(super) fn choose(
     cookies: &ClerkCookies<'_>,
     settings: &AuthSettings,
-    facts: &mut Facts<'_>,
+    facts: &Facts<'_>,
+    now_ms: i64,
+) -> Result<Chosen, Stop> {
+    let plain = cookies.session.plain().and_then(|raw| Peek::at(facts, raw));
+    let suffixed = match (cookies.session.suffixed(), &plain) {
+        // Most often both hold the same token, which was looked at already.
+        (Some(raw), Some(Peek::Verified(token))) if cookies.session.plain() == Some(raw) => {
+            Some(Peek::Verified(Arc::clone(token)))
+        }
+        (Some(raw), _) => Peek::at(facts, raw),
+        (None, _) => None,
+    };
+    let is_suffixed = is_suffixed(cookies, plain.as_ref(), suffixed.as_ref(), settings, now_ms)?;
+    Ok(Chosen { is_suffixed, session: if is_suffixed { suffixed } else { plain } })
+}
+
+/// The choice covers session, client and browser together. The first rule that applies counts.
+fn is_suffixed(
+    cookies: &ClerkCookies<'_>,
+    plain: Option<&Peek>,
+    suffixed: Option<&Peek>,
+    settings: &AuthSettings,
     now_ms: i64,
 ) -> Result<bool, Stop> {
-    let plain = cookies.session.plain().map(|raw| Peek::at(facts, raw));
-    if let Some(token) = &plain {
-        let issuer = claim(token.as_ref(), "iss")?;
+    if cookies.session.plain().is_some() {
+        let issuer = claim(plain, "iss")?;
         if !js::is_truthy(issuer) {
             return Ok(false);
         }
@@ -25,12 +54,11 @@ pub(super) fn is_suffixed(
     if suffixed_uat.is_none() && cookies.session.suffixed().is_none() {
         return Ok(false);
     }
-    let suffixed = cookies.session.suffixed().and_then(|raw| Peek::at(facts, raw));
     let issued_at = |token: Option<&Peek>| -> Result<f64, Stop> {
         let issued_at = js::to_number(claim(token, "iat")?.filter(|iat| js::is_truthy(Some(iat))));
         Ok(if issued_at.is_nan() { 0.0 } else { issued_at })
     };
-    let plain_is_newer = issued_at(plain.as_ref().and_then(Option::as_ref))? > issued_at(suffixed.as_ref())?;
+    let plain_is_newer = issued_at(plain)? > issued_at(suffixed)?;
     let (plain_active, suffixed_active) = (plain_uat != Some("0"), suffixed_uat != Some("0"));
     if suffixed_active && plain_active && plain_is_newer {
         return Ok(false);
@@ -38,7 +66,7 @@ pub(super) fn is_suffixed(
     if !suffixed_active && plain_active {
         return Ok(false);
     }
-    if settings.is_development() && suffixed_active && !plain_active && is_over(suffixed.as_ref(), now_ms)? {
+    if settings.is_development() && suffixed_active && !plain_active && is_over(suffixed, now_ms)? {
         return Ok(false);
     }
     Ok(!(suffixed_uat.is_none() && cookies.session.suffixed().is_some()))

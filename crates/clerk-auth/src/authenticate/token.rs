@@ -4,7 +4,7 @@ use super::{Context, Facts, KeyAnswer, Need, VerifiedToken};
 use crate::{
     jwt::Jwt,
     session::Session,
-    verify::{ClaimRules, TokenError, check_claims, check_signature},
+    verify::{ClaimRules, TokenError, check_signature},
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(super) enum Peek {
 
 impl Peek {
     /// `None` if it is no token.
-    pub(super) fn at(facts: &mut Facts<'_>, raw: &str) -> Option<Self> {
+    pub(super) fn at(facts: &Facts<'_>, raw: &str) -> Option<Self> {
         match facts.verified(raw) {
             Some(token) => Some(Self::Verified(token)),
             None => Jwt::decode(raw).ok().map(|jwt| Self::Decoded(Box::new(jwt))),
@@ -58,11 +58,6 @@ impl Peek {
     }
 }
 
-/// Whether a text is a token for machines or of a class that is not that of sessions.
-pub(super) fn is_of_another_class(facts: &mut Facts<'_>, raw: &str) -> bool {
-    Peek::at(facts, raw).is_some_and(|token| token.is_of_another_class(raw))
-}
-
 /// Verifies a session token, claims included.
 pub(super) fn verify(
     context: &Context<'_>,
@@ -70,13 +65,26 @@ pub(super) fn verify(
     raw: &str,
     clock_skew_ms: i64,
 ) -> Result<Result<Session, TokenTrouble>, Need> {
-    let token = match Peek::at(facts, raw) {
-        None => return Ok(Err(TokenError::Invalid.into())),
-        Some(Peek::Verified(token)) if token.is_of_machine_category => {
+    match Peek::at(facts, raw) {
+        Some(peek) => verify_peek(context, facts, raw, peek, clock_skew_ms),
+        None => Ok(Err(TokenError::Invalid.into())),
+    }
+}
+
+/// The same for a token that was looked at already.
+pub(super) fn verify_peek(
+    context: &Context<'_>,
+    facts: &mut Facts<'_>,
+    raw: &str,
+    peek: Peek,
+    clock_skew_ms: i64,
+) -> Result<Result<Session, TokenTrouble>, Need> {
+    let token = match peek {
+        Peek::Verified(token) if token.is_of_machine_category => {
             return Ok(Err(TokenError::Invalid.into()));
         }
-        Some(Peek::Verified(token)) => token,
-        Some(Peek::Decoded(jwt)) => match believe(facts, raw, *jwt)? {
+        Peek::Verified(token) => token,
+        Peek::Decoded(jwt) => match believe(facts, raw, *jwt)? {
             Ok(token) => token,
             Err(trouble) => return Ok(Err(trouble)),
         },
@@ -86,7 +94,7 @@ pub(super) fn verify(
         audiences: context.settings.audiences(),
         clock_skew_ms,
     };
-    Ok(match check_claims(token.session.claims(), &rules, context.now_ms) {
+    Ok(match token.claims.judge(&rules, context.now_ms) {
         Ok(()) => Ok(token.session.clone()),
         Err(error) => Err(error.into()),
     })

@@ -156,19 +156,19 @@ async fn old_keys_serve_while_clerk_is_away() {
     assert_eq!(bench.key(testing::KID).await, Ok(()));
     bench.clerk.answer_with(Err(BackendError::Unavailable));
     bench.clock.advance(REFRESH_AFTER * 100);
-    bench.ring.refresh_if_old();
+    bench.ring.refresh_if_old(bench.clock.now_ms());
     settle().await;
     assert_eq!(bench.calls(), 2);
     assert_eq!(bench.key(testing::KID).await, Ok(()));
     // Not again for each request.
-    bench.ring.refresh_if_old();
+    bench.ring.refresh_if_old(bench.clock.now_ms());
     settle().await;
     assert_eq!(bench.calls(), 2);
     bench.clock.advance(FAILURE_COOLDOWN);
     bench.clerk.answer_with(Ok(testing::instance().jwks()));
-    bench.ring.refresh_if_old();
+    bench.ring.refresh_if_old(bench.clock.now_ms());
     settle().await;
-    bench.ring.refresh_if_old();
+    bench.ring.refresh_if_old(bench.clock.now_ms());
     settle().await;
     assert_eq!(bench.calls(), 3);
 }
@@ -199,6 +199,6 @@ async fn a_key_at_hand_asks_nobody() {
     for kid in ["", "ins_1", testing::KID] {
         assert!(matches!(ring.find(kid), KeyAnswer::Known(_)));
     }
-    ring.refresh_if_old();
+    ring.refresh_if_old(i64::MAX);
     assert_eq!(ring.generation(), 0);
 }

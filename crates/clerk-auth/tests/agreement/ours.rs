@@ -41,9 +41,9 @@ pub(crate) fn judge(asked: &Asked) -> Verdict {
         let value = HeaderValue::from_bytes(&latin1(value)).expect("a header");
         request = request.header(HeaderName::from_static(name), value);
     }
-    let (parts, ()) = request.body(()).expect("a request").into_parts();
+    let request = request.body(()).expect("a request");
     let scheme = if asked.url.starts_with("https") { "https" } else { "http" };
-    verdict(&decide(asked, &RequestHead::received(&parts, scheme, true), &settings))
+    verdict(&decide(asked, &RequestHead::received(&request, scheme, true), &settings))
 }
 
 fn decide(asked: &Asked, head: &RequestHead<'_>, settings: &AuthSettings) -> Decision {

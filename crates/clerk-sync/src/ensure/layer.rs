@@ -111,15 +111,14 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let session = match request.extensions().get::<Who>().map(Who::session) {
             Some(Some(session)) => session,
-            Some(None) => return GateFuture::decided(&mut self.inner, Ok((request, HeaderMap::new()))),
+            Some(None) => return GateFuture::admitted(self.inner.call(request), HeaderMap::new()),
             None => {
                 let text = "Nobody has asked who is asking: a ClerkLayer must stand around this route.\n";
-                let answer = refusal(StatusCode::INTERNAL_SERVER_ERROR, text);
-                return GateFuture::decided(&mut self.inner, Err(answer));
+                return GateFuture::answered(refusal(StatusCode::INTERNAL_SERVER_ERROR, text));
             }
         };
         if self.layer.users.is_known(session.user_id()) {
-            return GateFuture::decided(&mut self.inner, Ok((request, HeaderMap::new())));
+            return GateFuture::admitted(self.inner.call(request), HeaderMap::new());
         }
         let session = session.clone();
         GateFuture::deciding(&mut self.inner, self.layer.clone().ensure(session, request))
