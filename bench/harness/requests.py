@@ -78,7 +78,7 @@ def emulator(options, directory):
     url = f"http://127.0.0.1:{port}"
     command = [OURS, "emulate", "--json", "--listen", f"127.0.0.1:{port}"]
     with running(command, options.generator_core, log, env=environment(CLERK_SECRET_KEY=SECRET_KEY), cwd=directory) as child:
-        wait_until(answers_200(f"{url}/healthz"), child, log)
+        wait_until(lambda: answers_200(f"{url}/healthz")() and log.stat().st_size, child, log)
         keys = json.loads(log.read_text(encoding="utf-8").splitlines()[0])
         user = call(f"{url}/v1/users", {"email_address": ["bench@example.com"], "skip_password_requirement": True})
         token = call(f"{url}/__emulator/session_tokens", {"user_id": user["id"], "expires_in_seconds": 86_400})
