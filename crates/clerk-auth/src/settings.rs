@@ -7,7 +7,7 @@ use url::Url;
 /// How far two clocks may be apart (contract, section c.4).
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
-/// Settings of [`crate::authenticate`].
+/// Settings of [`crate::authenticate()`].
 #[derive(Debug, Clone)]
 pub struct AuthSettings {
     publishable_key: PublishableKey,

@@ -1,6 +1,18 @@
 //! An instance whose tokens tests can make: good ones, and any others. Not for production: its keys are public to the
 //! process.
+//!
+//! ```
+//! use clerk_auth::{testing, verify::{ClaimRules, check_claims, check_signature}};
+//!
+//! let token = testing::instance().token(&testing::claims());
+//! let jwt = clerk_auth::jwt::Jwt::decode(&token).unwrap();
+//! assert!(check_signature(&token, &jwt, &testing::instance().key()).is_ok());
+//! let rules = ClaimRules { authorized_parties: &[], audiences: &[], clock_skew_ms: 5_000 };
+//! assert!(check_claims(jwt.claims(), &rules, testing::NOW_MS).is_ok());
+//! ```
 #![expect(clippy::expect_used, reason = "a test that cannot begin should stop")]
+
+pub mod fuzz;
 
 use crate::{jwks::JwkSet, publishable_key::PublishableKey, settings::AuthSettings, signing_key::SigningKey};
 use aws_lc_rs::encoding::AsDer;
