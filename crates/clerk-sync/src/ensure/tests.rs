@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 mod away;
 mod cold;
 mod feed;
+mod layer;
 mod visits;
 
 const PATIENCE: Duration = Duration::from_secs(3);
