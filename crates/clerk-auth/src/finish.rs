@@ -70,7 +70,7 @@ fn used_up(url: &Url) -> Vec<String> {
     let clear = |name: &str| {
         let bare = format!("{name}=; Path=/; Max-Age=0");
         let wide = domains.iter().map(|domain| format!("{bare}; Domain={domain}")).collect::<Vec<_>>();
-        std::iter::once(bare.clone()).chain(wide).collect::<Vec<_>>()
+        std::iter::once(bare).chain(wide).collect::<Vec<_>>()
     };
     [HANDSHAKE, HANDSHAKE_NONCE].into_iter().flat_map(clear).collect()
 }

@@ -1,4 +1,5 @@
 //! Two processes over one real database: what one deletes the other refuses.
+#![expect(clippy::expect_used, reason = "a test stops where something is not as it must be")]
 
 #[path = "databases/mod.rs"]
 mod databases;
