@@ -1,5 +1,6 @@
 //! `clerk-sync dev`: a sample app, a local Clerk and clerk-sync in one process, without keys or internet.
 
+mod one_host;
 mod own_database;
 mod sample_app;
 
@@ -8,6 +9,7 @@ use crate::{
     commands::serve::{Service, stop_on_signal},
     http::listener,
     mirror::{self, Mirror},
+    people,
     settings::{self, LogFormat, Settings, Sources},
     telemetry,
 };
@@ -42,7 +44,6 @@ pub(crate) async fn run(matches: &ArgMatches) -> CommandResult {
     own.as_ref().map(OwnDatabase::empty).transpose()?;
     let config = EmulatorConfig::dev(SEED);
     let clerk = Emulator::start(config.clone(), clerk).context("starting the local Clerk")?;
-    let (settings, mapping) = dev_settings(&config, &database_url, clerk.address(), &public, &admin)?;
     let addresses = Addresses {
         app: address(&app)?,
         clerk: format!("http://{}", clerk.address()),
@@ -51,6 +52,7 @@ pub(crate) async fn run(matches: &ArgMatches) -> CommandResult {
         database: database.to_string(),
     };
 
+    let (settings, mapping) = dev_settings(&config, &database_url, &addresses)?;
     let store = mirror::open_store(&settings, mapping).await?;
     let mirror = Mirror::start(&settings, store)?;
     mirror::prepare(mirror.store.as_ref(), mirror.clock.as_ref(), true)
@@ -62,13 +64,18 @@ pub(crate) async fn run(matches: &ArgMatches) -> CommandResult {
     let stop = stop_on_signal()?;
     let sample = SampleApp {
         clerk: clerk.handle().clone(),
+        authenticator: people::authenticator(&settings, &mirror)??,
         store: Arc::clone(&mirror.store),
         clock: Arc::clone(&mirror.clock),
         addresses: addresses.clone(),
     };
     let pages = tokio::spawn(listener::serve(app, sample_app::router(sample), stop.clone()));
     announce(&addresses, &config, json);
-    let service = Service { settings, mirror, public, admin: Some(admin) };
+    let one_host = {
+        let address = addresses.service.clone();
+        move |routes| one_host::one_host(routes, &address)
+    };
+    let service = Service { settings, mirror, public, admin: Some(admin), around: Box::new(one_host) };
     let served = service.run(stop.clone()).await;
     stop.cancel();
     // Its watchers hold connections open for ever.
@@ -99,19 +106,23 @@ fn address(listener: &TcpListener) -> anyhow::Result<String> {
 fn dev_settings(
     config: &EmulatorConfig,
     database_url: &str,
-    clerk: SocketAddr,
-    public: &TcpListener,
-    admin: &TcpListener,
+    addresses: &Addresses,
 ) -> anyhow::Result<(Settings, Arc<Mapping>)> {
-    let listen = |listener: &TcpListener| Ok::<_, std::io::Error>(listener.local_addr()?.to_string());
+    let Addresses { app, clerk, service, admin, .. } = addresses;
+    let listen = |address: &str| address.trim_start_matches("http://").to_owned();
     let environment = [
         ("CLERK_SECRET_KEY", config.secret_key.clone()),
         ("CLERK_PUBLISHABLE_KEY", config.publishable_key.clone()),
         ("CLERK_WEBHOOK_SIGNING_SECRET", config.webhook_secrets.join(",")),
-        ("CLERK_API_URL", format!("http://{clerk}")),
+        ("CLERK_API_URL", clerk.clone()),
+        ("CLERK_PROXY_URL", clerk.clone()),
+        ("CLERK_SIGN_IN_URL", format!("{clerk}/sign-in")),
+        ("CLERK_SIGN_UP_URL", format!("{clerk}/sign-up")),
         ("DATABASE_URL", database_url.to_owned()),
-        ("CLERK_SYNC_LISTEN", listen(public)?),
-        ("CLERK_SYNC_ADMIN_LISTEN", listen(admin)?),
+        ("CLERK_SYNC_LISTEN", listen(service)),
+        ("CLERK_SYNC_ADMIN_LISTEN", listen(admin)),
+        ("CLERK_SYNC_APP_URL", app.clone()),
+        ("CLERK_SYNC_PUBLIC_URL", service.clone()),
     ];
     let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     mirror::checked(settings::load(&Sources { environment, ..Sources::default() }))
@@ -125,10 +136,10 @@ fn announce(addresses: &Addresses, config: &EmulatorConfig, as_json: bool) {
             .to_string()
     } else {
         format!(
-            "Open {app} in a browser: create, rename and delete users there and watch the rows follow.\n\n\
+            "Open {app} in a browser: sign up, or create, rename and delete users, and watch the rows follow.\n\n\
              sample app    {app}\n\
              local Clerk   {clerk}   (CLERK_SECRET_KEY={})\n\
-             clerk-sync    {service}\n\
+             clerk-sync    {service}   (people come to {service}/clerk/after-sign-up)\n\
              metrics       {admin}/metrics\n\
              database      {database}\n\n\
              Ctrl-C stops everything.",

@@ -37,24 +37,12 @@ impl People {
         settings: &Settings,
         mirror: &Mirror,
     ) -> anyhow::Result<Result<Arc<Self>, MissingSetting>> {
-        let key = match settings.require_publishable_key() {
-            Ok(key) => key.clone(),
+        let authenticator = match authenticator(settings, mirror)? {
+            Ok(authenticator) => authenticator,
             Err(missing) => return Ok(Err(missing)),
         };
-        let secret = settings.require_secret_key()?.clone();
-        let parties = settings.authorized_parties.iter().map(|origin| origin.as_str().to_owned());
-        let mut auth = AuthSettings::new(key).with_authorized_parties(parties);
-        if let Some(proxy) = &settings.clerk_proxy_url {
-            auth = auth.with_proxy_url(proxy.as_str()).context("CLERK_PROXY_URL")?;
-        }
-        let clerk = HttpBackend::try_new(&settings.clerk_api_url, secret)?;
-        let backend: Arc<dyn Backend> = Arc::new(BudgetedBackend::new(clerk, mirror));
-        let mut builder = Authenticator::builder(auth).backend(backend).clock(Arc::clone(&mirror.clock));
-        if let Some(pem) = &settings.clerk_jwt_key {
-            builder = builder.jwt_key(SigningKey::from_pem(pem.expose_secret()).context("CLERK_JWT_KEY")?);
-        }
         Ok(Ok(Arc::new(Self {
-            authenticator: builder.build()?,
+            authenticator,
             ensure: EnsureUsers::start(&mirror.engine, EnsureOptions::default()),
             targets: Targets::new(&settings.app_url, &settings.allowed_origins),
             trusted_proxies: settings.trusted_proxies.clone(),
@@ -97,4 +85,28 @@ impl People {
     pub(crate) fn is_https(&self) -> bool {
         self.public_origin.starts_with("https://")
     }
+}
+
+/// What tells who is asking, or the setting that is missing.
+pub(crate) fn authenticator(
+    settings: &Settings,
+    mirror: &Mirror,
+) -> anyhow::Result<Result<Authenticator, MissingSetting>> {
+    let key = match settings.require_publishable_key() {
+        Ok(key) => key.clone(),
+        Err(missing) => return Ok(Err(missing)),
+    };
+    let secret = settings.require_secret_key()?.clone();
+    let parties = settings.authorized_parties.iter().map(|origin| origin.as_str().to_owned());
+    let mut auth = AuthSettings::new(key).with_authorized_parties(parties);
+    if let Some(proxy) = &settings.clerk_proxy_url {
+        auth = auth.with_proxy_url(proxy.as_str()).context("CLERK_PROXY_URL")?;
+    }
+    let clerk = HttpBackend::try_new(&settings.clerk_api_url, secret)?;
+    let backend: Arc<dyn Backend> = Arc::new(BudgetedBackend::new(clerk, mirror));
+    let mut builder = Authenticator::builder(auth).backend(backend).clock(Arc::clone(&mirror.clock));
+    if let Some(pem) = &settings.clerk_jwt_key {
+        builder = builder.jwt_key(SigningKey::from_pem(pem.expose_secret()).context("CLERK_JWT_KEY")?);
+    }
+    Ok(Ok(builder.build()?))
 }

@@ -36,6 +36,10 @@ pub(crate) async fn run(matches: &ArgMatches) -> CommandResult {
     if wants_json(matches) {
         line(json!({
             "clerk": url,
+            "proxy_url": url,
+            "sign_up_url": format!("{url}/sign-up"),
+            "sign_in_url": format!("{url}/sign-in"),
+            "sign_out_url": format!("{url}/sign-out"),
             "secret_key": printed.secret_key,
             "publishable_key": printed.publishable_key,
             "webhook_signing_secret": secrets,
@@ -44,9 +48,13 @@ pub(crate) async fn run(matches: &ArgMatches) -> CommandResult {
     } else {
         line(format_args!("A local Clerk for development listens at {url}. Its keys:\n"));
         line(format_args!("CLERK_API_URL={url}"));
+        line(format_args!("CLERK_PROXY_URL={url}"));
         line(format_args!("CLERK_SECRET_KEY={}", printed.secret_key));
         line(format_args!("CLERK_PUBLISHABLE_KEY={}", printed.publishable_key));
+        line(format_args!("CLERK_SIGN_UP_URL={url}/sign-up"));
+        line(format_args!("CLERK_SIGN_IN_URL={url}/sign-in"));
         line(format_args!("CLERK_WEBHOOK_SIGNING_SECRET={secrets}\n"));
+        line(format_args!("People sign up, in and out at {url}/sign-up, /sign-in and /sign-out."));
         match &printed.webhook_url {
             Some(url) => line(format_args!("Webhooks go to {url}.")),
             None => line("Webhooks go nowhere: give --webhook-url to send them."),

@@ -9,6 +9,7 @@ use crate::{
     telemetry,
 };
 use anyhow::Context as _;
+use axum::Router;
 use clerk_sync::{instance::BindError, webhook::Verifier};
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -41,7 +42,7 @@ pub(crate) async fn run(loaded: Loaded, migrates: bool) -> CommandResult {
         .await
         .with_context(|| format!("DATABASE_URL {}", settings.database_url))?;
     let stop = stop_on_signal()?;
-    let service = Service { settings, mirror, public, admin };
+    let service = Service { settings, mirror, public, admin, around: Box::new(|routes| routes) };
     service.run(stop).await?;
     Ok(Ending::Done)
 }
@@ -52,12 +53,14 @@ pub(crate) struct Service {
     pub(crate) mirror: Mirror,
     pub(crate) public: TcpListener,
     pub(crate) admin: Option<TcpListener>,
+    /// What lies around the public routes.
+    pub(crate) around: Box<dyn FnOnce(Router) -> Router + Send>,
 }
 
 impl Service {
     /// Serves until `stop`, then drains.
     pub(crate) async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let Self { settings, mirror, public, admin } = self;
+        let Self { settings, mirror, public, admin, around } = self;
         // First of all whose database this is: nothing may be written for another instance.
         let unbound = match mirror.bind().await {
             Ok(()) => None,
@@ -85,7 +88,7 @@ impl Service {
                 tracing::warn!("{missing}: /clerk/after-sign-up, /clerk/me and /clerk/verify answer 503")
             }
         }
-        let routes = http::router(Public { mirror: mirror.clone(), verifier, people });
+        let routes = around(http::router(Public { mirror: mirror.clone(), verifier, people }));
         let listeners = tokio::spawn(listener::serve(public, routes, stop.clone()));
         let admin_listener = admin.map(|admin_listener| -> anyhow::Result<_> {
             let address = admin_listener.local_addr()?;

@@ -2,7 +2,7 @@
 //!
 //! | request | does |
 //! |---|---|
-//! | `GET /` | the page; readable, and its forms work, without JavaScript |
+//! | `GET /`, `/welcome` | the page; after sign-up; readable, and its forms work, without JavaScript |
 //! | `GET /assets/…` | its style, script and icon |
 //! | `GET /events` | the state as JSON, again after each change (Server-Sent Events) |
 //! | `GET /api/state` | the state as JSON, once |
@@ -19,6 +19,7 @@
 
 mod actions;
 mod assets;
+mod browser;
 mod compare;
 mod events;
 mod feed;
@@ -33,19 +34,23 @@ mod submission;
 mod users_table;
 mod view;
 mod words;
+mod you;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::from_fn_with_state;
-use axum::response::Html;
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, patch, post};
+use clerk_auth::Authenticator;
 use clerk_auth::clock::Clock;
 use clerk_sync::store::Store;
 use tokio::sync::Mutex;
 
+use self::browser::{Browser, WELCOME};
 use self::follow::Follow;
+use super::one_host::one_host;
 
 /// Names and addresses fit many times over.
 const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -55,6 +60,8 @@ const MAX_BODY_BYTES: usize = 16 * 1024;
 pub(crate) struct SampleApp {
     /// The emulated Clerk.
     pub(crate) clerk: clerk_emulator::Handle,
+    /// Tells who is signed in in a browser.
+    pub(crate) authenticator: Authenticator,
     /// Where the rows are.
     pub(crate) store: Arc<dyn Store>,
     /// Time.
@@ -89,8 +96,10 @@ struct Sample {
 pub(crate) fn router(app: SampleApp) -> Router {
     let follow = Follow::new(app.clerk.subscribe(), app.clock.now_ms());
     let sample = Arc::new(Sample { app, follow: Mutex::new(follow) });
-    Router::new()
+    let address = sample.app.addresses.app.clone();
+    let routes = Router::new()
         .route("/", get(show))
+        .route(WELCOME, get(show))
         .route("/assets/page.css", get(assets::style))
         .route("/assets/page.js", get(assets::script))
         .route("/assets/icon.svg", get(assets::icon))
@@ -104,10 +113,16 @@ pub(crate) fn router(app: SampleApp) -> Router {
         .route("/api/webhooks/resend-dropped", post(actions::resend_dropped))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(Arc::clone(&sample), guard::guard))
-        .with_state(sample)
+        .with_state(sample);
+    one_host(routes, &address)
 }
 
-async fn show(State(sample): State<Arc<Sample>>) -> Html<String> {
+async fn show(State(sample): State<Arc<Sample>>, request: Request) -> Response {
+    let browser = match Browser::look(&sample.app, request.uri(), request.headers()).await {
+        Ok(browser) => browser,
+        Err(response) => return *response,
+    };
     let view = sample.view().await;
-    Html(page::page(&sample.app.addresses, &view, None).into_string())
+    let page = page::page(&sample.app.addresses, &view, &browser, None);
+    browser.answer(Html(page.into_string()).into_response())
 }

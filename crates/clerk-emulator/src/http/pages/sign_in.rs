@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::html;
+use url::Url;
 
 use crate::core::Core;
 use crate::refusal::Refusal;
@@ -26,7 +27,7 @@ const LISTED: usize = 12;
 
 pub(crate) async fn show(State(core): Shared, guest: Guest) -> Response {
     match target(&core, &guest.query, Flow::Returning) {
-        Ok(_) => form_page(&core, &guest, &Query::default(), None),
+        Ok(target) => form_page(&core, &guest, target.as_ref(), &Query::default(), None),
         Err(bad) => bad_target(&bad),
     }
 }
@@ -46,13 +47,13 @@ pub(crate) async fn submit(
     };
     let form = match form {
         Ok(UrlForm(form)) => form,
-        Err(refusal) => return form_page(&core, &guest, &Query::default(), Some(&refusal)),
+        Err(refusal) => return form_page(&core, &guest, target.as_ref(), &Query::default(), Some(&refusal)),
     };
     let browser = guest.visitor.ensure(&core);
     let signed_in =
         chosen(&core, &form, &request).and_then(|user| core.sign_in(&browser, &user.id, &request));
     if let Err(refusal) = signed_in {
-        return form_page(&core, &guest, &form, Some(&refusal));
+        return form_page(&core, &guest, target.as_ref(), &form, Some(&refusal));
     }
     let next = target.map(|target| for_browser(&core, &target, &guest.visitor.host, &browser));
     let mut response = see_other(next.as_ref().map_or("/", |next| next.as_str()));
@@ -72,16 +73,26 @@ fn chosen(core: &Core, form: &Query, request: &HttpRequest) -> Result<Arc<User>,
     Ok(user)
 }
 
-fn form_page(core: &Core, guest: &Guest, form: &Query, refusal: Option<&Refusal>) -> Response {
+fn form_page(
+    core: &Core,
+    guest: &Guest,
+    target: Option<&Url>,
+    form: &Query,
+    refusal: Option<&Refusal>,
+) -> Response {
     let status = refusal.map_or(200, Refusal::status);
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
     let (users, total) = newest(core);
     let action = with_kept("/sign-in", &guest.query);
+    let browser = guest.visitor.browser.as_deref();
+    let onward =
+        target.zip(browser).map(|(target, browser)| for_browser(core, target, &guest.visitor.host, browser));
     let wrong = |name| refusal.filter(|refusal| refusal.param() == Some(name)).map(|_| "true");
     let content = html! {
         (alert(refusal.map(Refusal::long_message)))
         @if let Some(user) = guest.user(core) {
             p #signed-in { "You are signed in as " strong { (label(&user)) } "." }
+            @if let Some(onward) = &onward { p { a.button #continue href=(onward) { "Go on as this user" } } }
         }
         form #sign-in-form method="post" action=(action) {
             div.field {

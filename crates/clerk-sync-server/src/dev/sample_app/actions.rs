@@ -23,7 +23,7 @@ const MAX_DELAY_MS: u64 = 60_000;
 
 pub(super) async fn create(State(sample): State<Arc<Sample>>, submission: Submission) -> Response {
     let done = sample.create(submission.fields).await;
-    sample.answer(submission.is_form, done).await
+    sample.answer(submission.sender, done).await
 }
 
 pub(super) async fn rename(
@@ -32,7 +32,7 @@ pub(super) async fn rename(
     submission: Submission,
 ) -> Response {
     let done = sample.rename(&id, &submission.fields);
-    sample.answer(submission.is_form, done).await
+    sample.answer(submission.sender, done).await
 }
 
 pub(super) async fn delete(
@@ -41,7 +41,7 @@ pub(super) async fn delete(
     submission: Submission,
 ) -> Response {
     let done = sample.delete(&id);
-    sample.answer(submission.is_form, done).await
+    sample.answer(submission.sender, done).await
 }
 
 pub(super) async fn form(
@@ -54,12 +54,12 @@ pub(super) async fn form(
         Some("delete") => sample.delete(&id),
         _ => Err(Trouble::new(StatusCode::BAD_REQUEST, "The action must be rename or delete.")),
     };
-    sample.answer(submission.is_form, done).await
+    sample.answer(submission.sender, done).await
 }
 
 pub(super) async fn drop_next(State(sample): State<Arc<Sample>>, submission: Submission) -> Response {
     let done = sample.arm(Some(follow::Trouble::Drop)).await;
-    sample.answer(submission.is_form, Ok(done)).await
+    sample.answer(submission.sender, Ok(done)).await
 }
 
 pub(super) async fn delay_next(State(sample): State<Arc<Sample>>, submission: Submission) -> Response {
@@ -70,17 +70,17 @@ pub(super) async fn delay_next(State(sample): State<Arc<Sample>>, submission: Su
             Err(Trouble::new(StatusCode::UNPROCESSABLE_ENTITY, words))
         }
     };
-    sample.answer(submission.is_form, done).await
+    sample.answer(submission.sender, done).await
 }
 
 pub(super) async fn deliver_next(State(sample): State<Arc<Sample>>, submission: Submission) -> Response {
     let done = sample.arm(None).await;
-    sample.answer(submission.is_form, Ok(done)).await
+    sample.answer(submission.sender, Ok(done)).await
 }
 
 pub(super) async fn resend_dropped(State(sample): State<Arc<Sample>>, submission: Submission) -> Response {
     let done = sample.resend_dropped();
-    sample.answer(submission.is_form, done).await
+    sample.answer(submission.sender, done).await
 }
 
 impl Sample {

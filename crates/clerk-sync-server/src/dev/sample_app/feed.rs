@@ -14,7 +14,7 @@ const MAX_WRITES: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct Feed {
     place: Option<Place>,
-    writes: HashMap<String, Write>,
+    writes: HashMap<String, Writes>,
 }
 
 #[derive(Debug)]
@@ -23,7 +23,15 @@ struct Place {
     number: i64,
 }
 
-/// The last write of a row.
+/// What is known of the writes of one row.
+#[derive(Clone, Debug)]
+pub(super) struct Writes {
+    /// The one that made the row, unless it is too long ago.
+    pub(super) made: Option<Write>,
+    pub(super) last: Write,
+}
+
+/// One write of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Write {
     pub(super) flow: String,
@@ -64,15 +72,21 @@ impl Feed {
         if self.writes.len() >= MAX_WRITES {
             self.writes.clear();
         }
-        match entry.change {
-            Change::Deleted => self.writes.remove(entry.user.as_str()),
-            _ => self.writes.insert(entry.user.as_str().to_owned(), write.clone()),
+        let id = entry.user.as_str();
+        let before = self.writes.remove(id);
+        let made = match entry.change {
+            Change::Deleted => None,
+            Change::Created => Some(Some(write.clone())),
+            Change::Updated => Some(before.and_then(|writes| writes.made)),
         };
+        if let Some(made) = made {
+            self.writes.insert(id.to_owned(), Writes { made, last: write.clone() });
+        }
         (entry, write)
     }
 
-    /// The last write of a user's row.
-    pub(super) fn last_write(&self, id: &str) -> Option<&Write> {
+    /// The writes of a user's row.
+    pub(super) fn writes(&self, id: &str) -> Option<&Writes> {
         self.writes.get(id)
     }
 }

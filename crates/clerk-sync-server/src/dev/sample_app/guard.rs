@@ -16,8 +16,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::super::one_host::{host_of, is_local};
 use super::Sample;
-use crate::http::host::Host;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -61,22 +61,6 @@ fn refusal(method: &Method, headers: &HeaderMap, app: &str) -> Option<String> {
         (None, None) => true,
     };
     (!same).then(|| format!("Another site's page may not do this. Open {app} and do it there."))
-}
-
-/// `localhost:3000` of `http://localhost:3000/`.
-fn host_of(address: &str) -> Option<&str> {
-    address.split_once("://")?.1.split('/').next()
-}
-
-fn is_local(host: &str) -> bool {
-    match Host::parse(host) {
-        Some(Host::Address(address)) => address.is_loopback(),
-        Some(Host::Name(name)) => {
-            let name = name.to_ascii_lowercase();
-            name == "localhost" || name.ends_with(".localhost")
-        }
-        None => false,
-    }
 }
 
 #[cfg(test)]

@@ -104,6 +104,16 @@ function leave(tr) {
   if (focused) ((next && $(".danger", next)) ?? $("#create")).focus();
 }
 
+function fillOwn(pairs) {
+  const { user } = $("#you").dataset;
+  if (!user) return;
+  const own = pairs.find((pair) => pair.id === user);
+  const words = $("#own");
+  setText(words, own?.own ?? words.dataset.gone);
+  if (own) words.dataset.sync = own.sync;
+  else delete words.dataset.sync;
+}
+
 function fillWebhooks(view) {
   const pressed = { "drop-next": view.armed === "drop", "delay-next": Boolean(view.armed?.delay) };
   for (const form of document.querySelectorAll("form.toggle")) {
@@ -153,6 +163,7 @@ function fill(view) {
   // The program was started anew: its script may be another one.
   if (String(view.run) !== document.body.dataset.run) return location.reload();
   fillPairs(view.pairs);
+  fillOwn(view.pairs);
   fillWebhooks(view);
   fillLog(view.log);
   setText($("#summary"), view.summary);

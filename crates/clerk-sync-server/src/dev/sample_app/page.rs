@@ -4,12 +4,14 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use time::OffsetDateTime;
 
 use super::Addresses;
+use super::browser::Browser;
 use super::follow::Trouble;
 use super::log::Line;
 use super::view::{Pair, Row, Side, View};
+use super::you::you;
 
 /// The whole page. `trouble`: why the last form did nothing.
-pub(super) fn page(addresses: &Addresses, view: &View, trouble: Option<&str>) -> Markup {
+pub(super) fn page(addresses: &Addresses, view: &View, browser: &Browser, trouble: Option<&str>) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -26,6 +28,7 @@ pub(super) fn page(addresses: &Addresses, view: &View, trouble: Option<&str>) ->
                 a.skip href="#users" { "Skip to the users" }
                 (top(addresses, &view.table))
                 main {
+                    (you(view, browser))
                     div.controls {
                         (new_user(view))
                         (next_webhook(view))
@@ -52,7 +55,7 @@ fn top(addresses: &Addresses, table: &str) -> Markup {
                 span.live #live role="status" { "not live" }
             }
             p.lead {
-                "Change users in an emulated Clerk and watch the rows of your table " code { (table) }
+                "Sign up at an emulated Clerk, or change its users, and watch the rows of your table " code { (table) }
                 " follow, with the flow that wrote them and the time it took."
             }
             dl.addresses {
@@ -113,7 +116,7 @@ fn next_webhook(view: &View) -> Markup {
                     }
                 }
             }
-            p.hint { "Then create, rename or delete somebody." }
+            p.hint { "Then sign up, or create, rename or delete somebody." }
         }
     }
 }
@@ -153,7 +156,7 @@ fn users(view: &View) -> Markup {
             p.hint #more hidden[view.more.is_none()] { (view.more.as_deref().unwrap_or_default()) }
             div.empty #empty hidden[!view.pairs.is_empty()] {
                 p.big { "Nobody here yet" }
-                p { "Press " b { "New user" } ": it creates a user in the emulated Clerk, Clerk sends a webhook, and the row appears here." }
+                p { "Sign up, or press " b { "New user" } ": it creates a user in the emulated Clerk, Clerk sends a webhook, and the row appears here." }
             }
         }
     }
@@ -228,7 +231,7 @@ fn row_card(id: &str, row: Option<&Row>) -> Markup {
     }
 }
 
-fn person(id: &str, side: &Side, name_differs: bool, email_differs: bool) -> Markup {
+pub(super) fn person(id: &str, side: &Side, name_differs: bool, email_differs: bool) -> Markup {
     html! {
         span.avatar aria-hidden="true" data-hue=(side.hue) { (side.initials) }
         div.who {

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::Sample;
 use super::compare::{compare, created_at, side};
+use super::feed::Write;
 use super::follow::{Follow, Trouble};
 use super::names;
 use super::people::Person;
@@ -123,9 +124,13 @@ impl Scene<'_> {
             Some(_) => compare(self.mapping, user, row.map(|row| &**row)),
             None => (Parity::Unknown, None),
         };
-        let write = self.follow.feed.last_write(id).filter(|_| row.is_some());
+        let writes = self.follow.feed.writes(id).filter(|_| row.is_some());
+        let write = writes.map(|writes| &writes.last);
         let delivery = self.deliveries.get(id).filter(|_| !matches!(sync, Parity::InSync | Parity::Unknown));
+        let cause = delivery.and_then(|delivery| self.cause(delivery));
+        let made = writes.and_then(|writes| writes.made.as_ref());
         Pair {
+            own: own_words(sync, made, cause.as_deref(), &self.mapping.table().to_string()),
             id: id.to_owned(),
             clerk: user.map(|user| side(id, &Person::read(user))),
             row,
@@ -133,7 +138,7 @@ impl Scene<'_> {
             label: sync.label(),
             flow: write.map(|write| write.flow.clone()),
             took: write.map(|write| words::span(write.took_ms)),
-            cause: delivery.and_then(|delivery| self.cause(delivery)),
+            cause,
             waiting: delivery.is_some_and(|delivery| delivery.state == DeliveryState::Pending),
         }
     }
@@ -150,6 +155,24 @@ impl Scene<'_> {
             (DeliveryState::Pending, None) => "webhook on its way".to_owned(),
             _ => return None,
         })
+    }
+}
+
+/// What the user in front of the page is told about their own row.
+fn own_words(sync: Parity, made: Option<&Write>, cause: Option<&str>, table: &str) -> String {
+    let cause = cause.map(|cause| format!(" ({cause})")).unwrap_or_default();
+    let made = made.map(|made| {
+        format!("made by {}, {} after Clerk knew you", words::flow(&made.flow), words::span(made.took_ms))
+    });
+    let made = made.map(|made| format!(": {made}")).unwrap_or_default();
+    match sync {
+        Parity::Missing => format!("You have no row in {table} yet{cause}."),
+        Parity::Behind => format!("Your row is in {table}, but behind what Clerk has{cause}{made}."),
+        Parity::OnlyInTable => {
+            format!("Your row is in {table}, but Clerk does not have you any more{cause}.")
+        }
+        Parity::InSync => format!("Your row is in {table}{made}."),
+        Parity::Unknown => "It is not known whether you have a row.".to_owned(),
     }
 }
 

@@ -6,13 +6,14 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use clerk_emulator::Refusal;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::browser::Browser;
 use super::{Sample, page};
 
 /// A webhook usually takes less.
@@ -28,11 +29,19 @@ pub(super) struct Fields {
     pub(super) action: Option<String>,
 }
 
-/// A body, and whether a plain form sent it.
+/// A body, and how it was sent.
 #[derive(Debug)]
 pub(super) struct Submission {
     pub(super) fields: Fields,
-    pub(super) is_form: bool,
+    pub(super) sender: Sender,
+}
+
+/// Who wants an answer.
+#[derive(Debug)]
+pub(super) enum Sender {
+    Program,
+    /// A plain form, with its headers.
+    Form(Box<HeaderMap>),
 }
 
 /// Why something was not done, for people.
@@ -78,6 +87,8 @@ impl<S: Send + Sync> FromRequest<S> for Submission {
     async fn from_request(request: Request, state: &S) -> Result<Self, Trouble> {
         let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_form = content_type.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+        let sender =
+            if is_form { Sender::Form(Box::new(request.headers().clone())) } else { Sender::Program };
         let body =
             Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
                 StatusCode::PAYLOAD_TOO_LARGE => {
@@ -90,7 +101,7 @@ impl<S: Send + Sync> FromRequest<S> for Submission {
             (false, true) => form(&body)?,
             (false, false) => serde_json::from_slice(&body).map_err(Trouble::unreadable)?,
         };
-        Ok(Self { fields, is_form })
+        Ok(Self { fields, sender })
     }
 }
 
@@ -111,20 +122,21 @@ fn form(body: &[u8]) -> Result<Fields, Trouble> {
 
 impl Sample {
     /// Answers a program with JSON, and a plain form with the page.
-    pub(super) async fn answer(self: &Arc<Self>, is_form: bool, done: Result<Value, Trouble>) -> Response {
-        match done {
-            Ok(_) if is_form => {
+    pub(super) async fn answer(self: &Arc<Self>, sender: Sender, done: Result<Value, Trouble>) -> Response {
+        match (done, sender) {
+            (Ok(_), Sender::Form(_)) => {
                 // A page without a script does not follow, so the row gets a moment to.
                 self.app.clock.sleep(WEBHOOK_MOMENT).await;
                 Redirect::to("/").into_response()
             }
-            Ok(answer) => Json(answer).into_response(),
-            Err(trouble) if is_form => {
+            (Ok(answer), Sender::Program) => Json(answer).into_response(),
+            (Err(trouble), Sender::Form(headers)) => {
+                let browser = Browser::of_form(&self.app, &headers).await;
                 let view = self.view().await;
-                let page = page::page(&self.app.addresses, &view, Some(&trouble.words));
-                (trouble.status, Html(page.into_string())).into_response()
+                let page = page::page(&self.app.addresses, &view, &browser, Some(&trouble.words));
+                browser.answer((trouble.status, Html(page.into_string())).into_response())
             }
-            Err(trouble) => trouble.into_response(),
+            (Err(trouble), Sender::Program) => trouble.into_response(),
         }
     }
 }

@@ -45,6 +45,8 @@ pub(super) struct Pair {
     pub(super) flow: Option<String>,
     /// How long that took.
     pub(super) took: Option<String>,
+    /// What to tell the user themselves about their row.
+    pub(super) own: String,
     /// Why the two differ, as far as it is known.
     pub(super) cause: Option<String>,
     /// Whether it is about to be set right.

@@ -31,6 +31,17 @@ pub(super) fn written(change: Change, flow: &str) -> String {
     format!("row {} by {flow}", change.name())
 }
 
+/// A flow by its name in the feed and its letter in the README.
+pub(super) fn flow(name: &str) -> String {
+    match name {
+        "visit" => "visit (flow A or C)".to_owned(),
+        "webhook" => "webhook (flow B)".to_owned(),
+        "sync" => "sync (flow C)".to_owned(),
+        "ensure" => "ensure (flow D)".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
 /// Why an attempt to deliver failed.
 pub(super) fn failure(delivery: &Delivery) -> String {
     match (delivery.last_status, &delivery.last_error) {

@@ -50,6 +50,7 @@ async fn emulate_is_a_clerk_that_serve_works_with() {
         .set("CLERK_SYNC_LISTEN", "127.0.0.1:0")
         .set("CLERK_SYNC_ADMIN_LISTEN", "none")
         .set("CLERK_SYNC_LOG_FORMAT", "json");
+    assert_eq!(keys["proxy_url"], keys["clerk"]);
     let server = setup.serve().await;
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let clerk = text(&keys["clerk"]);
@@ -68,6 +69,9 @@ async fn emulate_is_a_clerk_that_serve_works_with() {
         .body(user.to_string());
     assert_eq!(server.request(user).await.status, 200);
     eventually("the row", async || database.users().await.len() == 1).await;
+    for page in ["sign_up_url", "sign_in_url", "sign_out_url"] {
+        assert_eq!(http.get(text(&keys[page])).send().await.unwrap().status(), 200, "{page}");
+    }
     server.stop().await;
     end(emulator).await;
 }
@@ -85,6 +89,51 @@ async fn emulate_takes_the_keys_of_the_environment() {
     let (second, again) = first_line(&setup, &arguments);
     assert_eq!(again["instance"], keys["instance"], "a database stays bound to it");
     end(second).await;
+}
+
+#[tokio::test]
+async fn emulate_prints_what_an_app_and_a_service_need() {
+    let mut child = Setup::bare().command(&["emulate", "--listen", "127.0.0.1:0"]).spawn().unwrap();
+    let lines: Vec<_> =
+        BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap).take(9).collect();
+    let value = |name: &str| {
+        let found = lines.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        found.unwrap_or_else(|| panic!("{name} in {lines:?}")).to_owned()
+    };
+    let clerk = value("CLERK_API_URL");
+    assert!(clerk.starts_with("http://127.0.0.1:"), "{clerk}");
+    assert_eq!(value("CLERK_PROXY_URL"), clerk);
+    assert_eq!(value("CLERK_SIGN_UP_URL"), format!("{clerk}/sign-up"));
+    assert_eq!(value("CLERK_SIGN_IN_URL"), format!("{clerk}/sign-in"));
+    assert!(value("CLERK_PUBLISHABLE_KEY").starts_with("pk_test_"));
+    end(child).await;
+}
+
+#[tokio::test]
+async fn dev_has_one_host_name_for_people_and_any_local_one_for_programs() {
+    let (child, addresses) = first_line(&Setup::bare(), &["dev", "--port", "0", "--json"]);
+    let http =
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let answer = async |part: &str, path: &str, host: &str, accept: &str| {
+        let own = format!("{}{path}", text(&addresses[part]));
+        let port = own.split(':').nth(2).unwrap().split('/').next().unwrap();
+        let request = http.get(&own).header("host", format!("{host}:{port}")).header("accept", accept);
+        let answer = request.send().await.unwrap();
+        let location = answer.headers().get("location").map(|location| location.to_str().unwrap().to_owned());
+        (answer.status().as_u16(), location.filter(|location| *location == own).is_some())
+    };
+    for (part, path) in
+        [("app", "/"), ("app", "/welcome"), ("service", "/clerk/after-sign-up?redirect_url=%2Fa")]
+    {
+        assert_eq!(answer(part, path, "localhost", "text/html").await, (307, true), "{part}{path}");
+        assert_eq!(answer(part, path, "[::1]", "text/html").await, (307, true), "{part}{path}");
+    }
+    for (part, path) in [("app", "/api/state"), ("app", "/"), ("service", "/readyz"), ("clerk", "/sign-up")] {
+        assert_eq!(answer(part, path, "localhost", "*/*").await, (200, false), "{part}{path}");
+        assert_eq!(answer(part, path, "127.0.0.1", "text/html").await, (200, false), "{part}{path}");
+    }
+    assert_eq!(answer("app", "/", "evil.example", "text/html").await, (403, false));
+    end(child).await;
 }
 
 #[tokio::test]
