@@ -3,21 +3,11 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 
-import { chromium } from "playwright-core";
+import { launch } from "./tools.mjs";
 
 const app = process.env.APP_URL;
 assert.ok(app, "APP_URL is not set");
 
-const ARGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 const SOON = { timeout: 2_000 };
 const HOSTILE = "<img src=x onerror=alert(1)>";
 
@@ -68,8 +58,7 @@ const tabTo = async (name, key = "Tab") => {
 };
 
 before(async () => {
-  const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
-  browser = await chromium.launch({ executablePath, args: ARGS });
+  browser = await launch();
 });
 
 after(() => browser?.close());
