@@ -8,7 +8,6 @@ mod tests {
     use std::pin::Pin;
     use std::process::{Child, Command, Stdio};
     use std::sync::Arc;
-    use std::time::Duration;
 
     use clerk_emulator::{Clock, Emulator, EmulatorConfig, SystemClock};
     use serde_json::Value;
@@ -132,7 +131,7 @@ mod tests {
         while http.get(format!("{service}/readyz")).send().await.is_err() {
             tries += 1;
             assert!(tries < 200, "clerk-sync does not start");
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            SystemClock.sleep_until(SystemClock.now_ms() + 50).await;
         }
         let environment = [("CLERK_URL", clerk_url), ("SERVICE_URL", service)];
         drive("skew.test.mjs", &environment);

@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn programs_and_writes_stay() {
         let host = (HOST, "localhost:3000");
-        assert_eq!(sent(Method::GET, "/", &[host.clone()]), None);
+        assert_eq!(sent(Method::GET, "/", std::slice::from_ref(&host)), None);
         assert_eq!(sent(Method::GET, "/", &[host.clone(), (SEC_FETCH_DEST, "empty")]), None);
         assert_eq!(sent(Method::POST, "/", &[host, (SEC_FETCH_DEST, "document")]), None);
     }
