@@ -94,6 +94,26 @@ fn the_committed_example_is_up_to_date() {
 fn write_the_committed_example() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/settings/clerk-sync.example.toml");
     std::fs::write(path, example()).unwrap();
+    std::fs::write(README, readme()).unwrap();
+}
+
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+
+/// The README with the table of now.
+fn readme() -> String {
+    const MARK: &str = "<!-- settings -->\n";
+    let text = std::fs::read_to_string(README).unwrap();
+    let mut parts = text.split(MARK);
+    let (before, after) = (parts.next().unwrap(), parts.nth(1).expect("two marks"));
+    format!("{before}{MARK}{}\n{MARK}{after}", settings_table().trim_end())
+}
+
+#[test]
+fn the_table_in_the_readme_is_up_to_date() {
+    assert!(
+        std::fs::read_to_string(README).unwrap() == readme(),
+        "it is not: run `cargo test -p clerk-sync-server -- --ignored write_the_committed_example`"
+    );
 }
 
 #[test]
