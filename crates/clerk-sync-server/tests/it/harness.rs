@@ -1,5 +1,6 @@
 //! What every area works with: an emulated Clerk, databases, the binary as a child process, signed events.
 
+mod browser;
 mod clerk;
 mod database;
 mod gate;
@@ -9,7 +10,9 @@ mod own_postgres;
 mod raw;
 mod server;
 mod setup;
+mod site;
 
+pub(crate) use browser::Browser;
 pub(crate) use clerk::{Clerk, Person, SIGNING_SECRET, Signed};
 pub(crate) use database::{Database, Kind};
 pub(crate) use gate::Gate;
@@ -19,6 +22,7 @@ pub(crate) use own_postgres::OwnPostgres;
 pub(crate) use raw::{Connection, head};
 pub(crate) use server::{Answer, Server, client, post};
 pub(crate) use setup::Setup;
+pub(crate) use site::{Instance, Site};
 
 use clerk_auth::clock::{Clock as _, SystemClock};
 use std::time::Duration;

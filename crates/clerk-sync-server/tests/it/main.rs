@@ -11,6 +11,8 @@ mod harness;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod privacy;
 #[cfg(test)]
 mod replicas;

@@ -91,7 +91,8 @@ impl Server {
         let log = Log::of(&mut child);
         // Nobody reads it, and a full pipe would stop the process.
         drop(child.stdout.take());
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE);
+        let http = http.redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
         let mut server = Self { child: Mutex::new(child), address: unknown, log, http, secrets };
         server.address = server.address_in_log("taking webhooks").await;
@@ -142,6 +143,13 @@ impl Server {
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.request(self.http.get(self.url(path))).await
+    }
+
+    /// A request with headers of one's choice.
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = self.http.get(self.url(path));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.request(request).await
     }
 
     pub(crate) async fn request(&self, request: reqwest::RequestBuilder) -> Answer {
@@ -226,7 +234,7 @@ pub(crate) async fn post(http: &reqwest::Client, url: &str, signed: &Signed) -> 
     answer(request.send().await?).await
 }
 
-async fn answer(response: reqwest::Response) -> reqwest::Result<Answer> {
+pub(super) async fn answer(response: reqwest::Response) -> reqwest::Result<Answer> {
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     Ok(Answer { status, headers, body: response.text().await? })
 }
@@ -234,5 +242,6 @@ async fn answer(response: reqwest::Response) -> reqwest::Result<Answer> {
 /// A client for many requests at once.
 pub(crate) fn client() -> reqwest::Client {
     let builder = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20));
+    let builder = builder.redirect(reqwest::redirect::Policy::none());
     builder.connect_timeout(Duration::from_secs(2)).build().unwrap()
 }
