@@ -3,7 +3,7 @@
 use super::{
     Public,
     page::{self, Page},
-    visitor::{add_headers, redirect},
+    visitor::{add_headers, redirect, who},
 };
 use crate::people::People;
 use axum::{
@@ -46,7 +46,7 @@ pub(super) async fn visit(State(public): State<Arc<Public>>, request: Request) -
 
 async fn serve(people: &People, parts: &Parts) -> Response {
     let head = people.own_request(parts);
-    let decision = people.authenticate(&head).await;
+    let decision = who(people, &head).await;
     if decision.clerk_was_away && decision.session().is_none() {
         return clerk_away(None);
     }

@@ -4,7 +4,7 @@ use super::{
     Public,
     error::ApiError,
     page::guard,
-    visitor::{CLERK_AWAY, add_headers, redirect, row_missing},
+    visitor::{CLERK_AWAY, add_headers, redirect, row_missing, who},
 };
 use crate::people::People;
 use axum::{
@@ -43,10 +43,18 @@ const CONFLICT: ApiError = ApiError::new(
 );
 
 pub(super) async fn show(State(public): State<Arc<Public>>, request: Request) -> Response {
-    let Ok(people) = &public.people else { return NO_KEY.into_response() };
+    let mut response = match &public.people {
+        Ok(people) => answer(people, public.mirror.store.as_ref(), request).await,
+        Err(_) => NO_KEY.into_response(),
+    };
+    guard(response.headers_mut());
+    response
+}
+
+async fn answer(people: &People, store: &dyn Store, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let head = people.own_request(&parts);
-    let decision = people.authenticate(&head).await;
+    let decision = who(people, &head).await;
     if decision.clerk_was_away && decision.session().is_none() {
         return CLERK_AWAY.into_response();
     }
@@ -54,14 +62,13 @@ pub(super) async fn show(State(public): State<Arc<Public>>, request: Request) ->
         return redirect(StatusCode::TEMPORARY_REDIRECT, location, decision.headers);
     }
     let row = match (&decision.status, decision.session()) {
-        (_, Some(session)) => row(people, public.mirror.store.as_ref(), session).await,
+        (_, Some(session)) => row(people, store, session).await,
         (Status::SignedIn(_), None) => Err(PENDING),
         (Status::Failed(_), None) => Err(BROKEN),
         _ => Err(SIGNED_OUT),
     };
     let mut response = row.map_or_else(IntoResponse::into_response, |row| Json(row).into_response());
     add_headers(decision.headers, response.headers_mut());
-    guard(response.headers_mut());
     response
 }
 

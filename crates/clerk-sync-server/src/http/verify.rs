@@ -16,8 +16,8 @@ use axum::{
 };
 use clerk_auth::{AUTH_REASON, AUTH_STATUS, Decision, RequestHead, Session, Status};
 use clerk_sync::{ensure::EnsureError, user_id::UserId};
-use std::{sync::Arc, time::Duration};
-use url::form_urlencoded;
+use std::{net::IpAddr, sync::Arc, time::Duration};
+use url::{Url, form_urlencoded};
 
 /// How long the app's page may be kept waiting for a new row.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -39,7 +39,7 @@ const NO_KEY: ApiError = ApiError::unavailable(
 const UNDESCRIBED: ApiError = ApiError::new(
     StatusCode::BAD_REQUEST,
     "bad_forwarded_headers",
-    "X-Forwarded-Method or X-Forwarded-Uri describes no request.",
+    "X-Forwarded-Method, -Proto, -Host and -Uri describe no request.",
 );
 const SIGNED_OUT: ApiError = ApiError::new(StatusCode::UNAUTHORIZED, "signed_out", "Nobody is signed in.");
 const PENDING: ApiError =
@@ -74,7 +74,15 @@ pub(super) async fn judge(
     Extension(Peer(peer)): Extension<Peer>,
     request: Request,
 ) -> Response {
-    let Ok(people) = &public.people else { return NO_KEY.into_response() };
+    let mut response = match &public.people {
+        Ok(people) => hear(people, peer, request).await,
+        Err(_) => NO_KEY.into_response(),
+    };
+    guard(response.headers_mut());
+    response
+}
+
+async fn hear(people: &People, peer: IpAddr, request: Request) -> Response {
     if !people.trusted_proxies.contains(peer) {
         tracing::warn!(%peer, "a peer that is not trusted asked about a request: see CLERK_SYNC_TRUSTED_PROXIES");
         return UNTRUSTED.into_response();
@@ -83,9 +91,7 @@ pub(super) async fn judge(
     let Some(head) = described(&parts) else { return UNDESCRIBED.into_response() };
     let mode = Handshake::asked_for(&parts);
     let decision = people.authenticate(&head).await;
-    let mut response = answer(people, &head, decision, mode).await;
-    guard(response.headers_mut());
-    response
+    answer(people, &head, decision, mode).await
 }
 
 /// The request that the proxy holds, by what it says of it; what it does not say is taken from its own request.
@@ -100,8 +106,22 @@ fn described(parts: &Parts) -> Option<RequestHead<'_>> {
     let scheme = forwarded(parts, "x-forwarded-proto").and_then(first).unwrap_or_else(|| "http".to_owned());
     let own_path = || parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let path = forwarded(parts, "x-forwarded-uri").unwrap_or_else(own_path);
-    path.starts_with('/')
-        .then(|| People::described_request(method, format!("{scheme}://{host}"), path, &parts.headers))
+    let origin = origin(&scheme, &host).filter(|_| path.starts_with('/'))?;
+    Some(People::described_request(method, origin, path, &parts.headers))
+}
+
+/// The origin that a scheme and a host make, if they make one and nothing more.
+fn origin(scheme: &str, host: &str) -> Option<String> {
+    let scheme = match scheme {
+        // What some proxies say of a request that opens a web socket.
+        "ws" => "http",
+        "wss" => "https",
+        scheme => scheme,
+    };
+    let url = Url::parse(&format!("{scheme}://{host}")).ok()?;
+    let is_bare = url.username().is_empty() && url.password().is_none() && url.path() == "/";
+    let is_origin = is_bare && url.query().is_none() && url.fragment().is_none();
+    (is_origin && matches!(url.scheme(), "http" | "https")).then(|| url.origin().ascii_serialization())
 }
 
 fn forwarded(parts: &Parts, name: &str) -> Option<String> {
