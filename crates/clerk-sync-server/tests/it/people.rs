@@ -1,11 +1,15 @@
 //! Flows A, C and D: `/clerk/after-sign-up`, `/clerk/me` and `/clerk/verify`, for people with browsers and for proxies.
 
+mod at_once;
 mod me;
 mod outages;
 mod pages;
+mod privacy;
 mod redirects;
 mod returning;
 mod sign_up;
+mod verify;
+mod verify_handshake;
 
 use crate::harness::{Answer, Browser};
 
