@@ -82,15 +82,6 @@ impl Browser {
         self.note("127.0.0.1", &format!("{name}={value}; Path=/"));
     }
 
-    /// What is kept under a name.
-    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
-        self.cookies.iter().find(|cookie| cookie.name == name).map(|cookie| cookie.value.as_str())
-    }
-
-    pub(crate) fn forget_cookies(&mut self) {
-        self.cookies.clear();
-    }
-
     /// Types an address and goes wherever that leads.
     pub(crate) async fn open(&mut self, url: &str) -> Walk {
         self.open_until(url, |_| false).await

@@ -113,11 +113,11 @@ impl Site {
     /// A browser that holds the cookies of a session; Clerk knows it.
     pub(crate) async fn browser(&self, user: &str) -> Browser {
         let token = self.token(user).await;
-        self.browser_with(user, &token).await
+        self.browser_with(user, &token)
     }
 
     /// The same with a token of one's choice. What Clerk will say of the browser is the truth.
-    pub(crate) async fn browser_with(&self, user: &str, token: &str) -> Browser {
+    pub(crate) fn browser_with(&self, user: &str, token: &str) -> Browser {
         let mut browser = Browser::new();
         let key = self.clerk.create_browser(Some(user)).unwrap();
         browser.keep(self.instance.browser_cookie(), &key);

@@ -113,7 +113,7 @@ async fn a_page_without_a_session_asks_clerk_first(
     site.user("user_ada");
     let server = site.serve().await;
     let token = site.clerk.token_for("user_ada", &site.options().issued_in_seconds(-600)).await.unwrap();
-    let mut browser = site.browser_with("user_ada", &token).await.saying("origin", "null");
+    let mut browser = site.browser_with("user_ada", &token).saying("origin", "null");
     let walk = browser.open(&format!("{}/clerk/me", site.origin)).await;
     assert_eq!(walk.status(), 200, "{}", walk.trace());
     assert_eq!(walk.at(&site.clerk.url()).count(), 1, "{}", walk.trace());

@@ -126,7 +126,7 @@ async fn no_answer_believes_the_requests_host(
     let mut stranger = through_hostile_hosts(Browser::new());
     let mut expired = {
         let token = site.clerk.token_for("user_ada", &site.options().issued_in_seconds(-900)).await.unwrap();
-        through_hostile_hosts(site.browser_with("user_ada", &token).await)
+        through_hostile_hosts(site.browser_with("user_ada", &token))
     };
     let mut asked = through_hostile_hosts(Browser::new());
     asked.keep("__clerk_sync_asked", "1");

@@ -47,7 +47,7 @@ async fn logs_and_metrics_say_nothing_of_a_person(
     let path = format!("/{MARK}?{MARK}={MARK}");
     let round = async || {
         for token in &tokens {
-            let mut browser = site.browser_with("user_ada", token).await.saying("user-agent", MARK);
+            let mut browser = site.browser_with("user_ada", token).saying("user-agent", MARK);
             browser.keep(MARK, MARK);
             browser.open_until(&site.entrance(&path), |url| site.is_app(url)).await;
             let mut stranger =

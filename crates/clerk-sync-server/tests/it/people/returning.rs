@@ -50,7 +50,7 @@ async fn a_token_whose_time_is_wrong_is_mended_by_one_round_trip(
         site.user("user_ada");
         let server = site.serve().await;
         let token = site.clerk.token_for("user_ada", &change(site.options())).await.unwrap();
-        let mut browser = site.browser_with("user_ada", &token).await;
+        let mut browser = site.browser_with("user_ada", &token);
         let walk = browser.open_until(&site.entrance("/in"), |url| site.is_app(url)).await;
         assert_eq!(walk.status(), 303, "{}", walk.trace());
         assert_eq!(walk.last().next().unwrap().as_str(), format!("{}/in", site.app));
@@ -168,7 +168,7 @@ async fn nobody_can_be_written_for_somebody_else() {
     // An administrator in somebody's place is not the one whose row it is.
     let acting = site.options().actor(serde_json::json!({"sub": "user_bob"}));
     let token = site.clerk.token_for("user_ada", &acting).await.unwrap();
-    let mut browser = site.browser_with("user_ada", &token).await;
+    let mut browser = site.browser_with("user_ada", &token);
     assert_eq!(browser.ask(&site.entrance("/")).await.status, 303);
     assert_eq!(site.database.users().await.into_keys().collect::<Vec<_>>(), ["user_ada"]);
     server.stop().await;
