@@ -15,9 +15,9 @@ use clerk_auth::{
 use clerk_sync::ensure::{EnsureOptions, EnsureUsers};
 use http::{HeaderMap, Method};
 use secrecy::ExposeSecret;
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 use target::Targets;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 /// See the module.
 #[derive(Debug)]
@@ -52,10 +52,11 @@ impl People {
         })))
     }
 
-    /// A request for one of our own routes. Its host is never believed: proxies that rewrite change it.
+    /// A request for one of our own routes. Its host is never believed: proxies that rewrite change it. Nor is it ever
+    /// for a satellite, which a development instance would send its browser's id to, wherever that is.
     pub(crate) fn own_request<'a>(&'a self, parts: &'a http::request::Parts) -> RequestHead<'a> {
         let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        RequestHead::new(parts.method.clone(), &*self.public_origin, path, &parts.headers)
+        RequestHead::new(parts.method.clone(), &*self.public_origin, without_satellite(path), &parts.headers)
     }
 
     /// A request that a proxy describes.
@@ -109,4 +110,17 @@ pub(crate) fn authenticator(
         builder = builder.jwt_key(SigningKey::from_pem(pem.expose_secret()).context("CLERK_JWT_KEY")?);
     }
     Ok(Ok(builder.build()?))
+}
+
+/// A path and its query without the parameter by which a satellite app asks to be synced.
+fn without_satellite(path: &str) -> Cow<'_, str> {
+    const SATELLITE: &str = "__clerk_redirect_url";
+    let Some((route, query)) = path.split_once('?') else { return Cow::Borrowed(path) };
+    let pairs = || form_urlencoded::parse(query.as_bytes());
+    if !pairs().any(|(name, _)| name == SATELLITE) {
+        return Cow::Borrowed(path);
+    }
+    let kept = pairs().filter(|(name, _)| name != SATELLITE);
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
+    Cow::Owned(format!("{route}?{query}"))
 }

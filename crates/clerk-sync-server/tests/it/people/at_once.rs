@@ -1,6 +1,7 @@
 //! Many first requests of one person at the same moment, and their webhook between them.
 
 use crate::harness::{Instance, Kind, Server, Signed, Site, client};
+use clerk_emulator::{Fault, FaultKind};
 use futures_util::future::join_all;
 use rstest::rstest;
 
@@ -45,6 +46,10 @@ async fn the_first_requests_of_a_person_come_all_at_once(#[case] kind: Kind, #[c
         let user = format!("user_{round}");
         site.user(&user);
         let before = site.reads();
+        if round == 3 {
+            // From here on everyone waits for the same slow read.
+            site.clerk.add_fault(Fault::new(FaultKind::ApiLatency { ms: 400 }).path("/v1/users/"));
+        }
         for (what, status) in come(&site, &servers, &user).await {
             let expected = if what.contains("after-sign-up") { 303 } else { 200 };
             assert_eq!(status, expected, "round {round}, {what}");

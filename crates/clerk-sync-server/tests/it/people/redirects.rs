@@ -1,6 +1,7 @@
 //! `redirect_url` over real HTTP: it leads into the app, or it does not count.
 
 use crate::harness::{Connection, Instance, Kind, Site};
+use rstest::rstest;
 use url::Url;
 
 /// Where tricks lead, if they work. Each is percent-encoded as one value.
@@ -170,6 +171,26 @@ async fn other_origins_count_once_they_are_allowed() {
     ] {
         let answer = browser.ask(&site.entrance(wish)).await;
         assert_eq!((answer.status, answer.header("location")), (303, Some(&*expected)), "{wish}");
+    }
+    server.stop().await;
+}
+
+/// What a satellite app would ask for; a development instance would send its browser's id along.
+#[rstest]
+#[tokio::test]
+async fn no_satellite_is_sent_a_browser(
+    #[values(Instance::Development, Instance::Production)] instance: Instance,
+    #[values("__clerk_redirect_url", "__clerk%5Fredirect_url", "a=b&__clerk_redirect_url")] name: &str,
+    #[values("https%3A%2F%2Fevil.example%2F", "rubbish")] value: &str,
+) {
+    let site = Site::new(instance, Kind::Sqlite).await;
+    site.user("user_ada");
+    let server = site.serve().await;
+    let mut browser = site.browser("user_ada").await;
+    for (path, status) in [("after-sign-up", 303), ("me", 200)] {
+        let answer = browser.ask(&format!("{}/clerk/{path}?{name}={value}", site.origin)).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(!format!("{answer:?}").contains("evil"), "{answer:?}");
     }
     server.stop().await;
 }

@@ -173,3 +173,22 @@ async fn nobody_can_be_written_for_somebody_else() {
     assert_eq!(site.database.users().await.into_keys().collect::<Vec<_>>(), ["user_ada"]);
     server.stop().await;
 }
+
+/// Signed in with a task left to do: Clerk's page is where it is done.
+#[tokio::test]
+async fn a_pending_session_is_sent_to_sign_in() {
+    let site = Site::new(Instance::Production, Kind::Sqlite).await;
+    site.user("user_ada");
+    let server = site.serve().await;
+    let token = site.clerk.token_for("user_ada", &site.options().pending()).await.unwrap();
+    let mut browser = site.browser_with("user_ada", &token);
+    let answer = browser.ask(&site.entrance("/")).await;
+    assert_eq!(answer.status, 303);
+    assert!(
+        answer.header("location").unwrap().starts_with(&format!("{}/sign-in?", site.clerk.url())),
+        "{answer:?}"
+    );
+    assert_eq!(browser.ask(&site.entrance("/")).await.status, 401);
+    assert!(site.database.users().await.is_empty());
+    server.stop().await;
+}
