@@ -95,7 +95,8 @@ impl<'a> RequestHead<'a> {
     }
 
     /// The complete address; `None` if it is none.
-    pub(crate) fn url(&self) -> Option<Url> {
+    #[must_use]
+    pub fn url(&self) -> Option<Url> {
         let own = |origin: &str| {
             let origin = Url::parse(origin).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
             let path = self.path_and_query.as_ref();
@@ -125,7 +126,8 @@ impl<'a> RequestHead<'a> {
     }
 
     /// Whether the request is likely for a page that a person looks at (contract, section d.4).
-    pub(crate) fn is_for_a_page(&self) -> bool {
+    #[must_use]
+    pub fn is_for_a_page(&self) -> bool {
         let accepts_html =
             || self.filled(&header::ACCEPT).is_some_and(|accept| accept.starts_with("text/html"));
         self.is_get()

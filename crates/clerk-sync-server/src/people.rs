@@ -82,6 +82,18 @@ impl People {
         self.authenticator.sign_in_address(head, self.sign_in_url.as_ref())
     }
 
+    /// Where someone who may not see a page goes: our own page, which knows the way to sign in, says what is wrong, and
+    /// sends nobody round in circles. Only for pages of our own origin: elsewhere the two may judge differently.
+    pub(crate) fn way_in(&self, head: &RequestHead<'_>) -> Option<Url> {
+        let page = head.url().filter(|_| head.is_for_a_page())?;
+        if page.origin().ascii_serialization() != self.public_origin {
+            return None;
+        }
+        let mut way = page.join("/clerk/after-sign-up").ok()?;
+        way.query_pairs_mut().append_pair("redirect_url", page.as_str());
+        Some(way)
+    }
+
     /// Whether browsers reach us by https.
     pub(crate) fn is_https(&self) -> bool {
         self.public_origin.starts_with("https://")

@@ -57,15 +57,35 @@ enum Handshake {
     RedirectFinished,
 }
 
-impl Handshake {
-    fn asked_for(parts: &Parts) -> Self {
+/// What the proxy wishes of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Wishes {
+    handshake: Handshake,
+    /// A stranger who asked for a page is sent to sign in.
+    sign_in: bool,
+}
+
+impl Wishes {
+    fn read(parts: &Parts) -> Self {
+        let mut wishes = Self::default();
         let query = parts.uri.query().unwrap_or_default();
-        let asked = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "handshake");
-        match asked.as_ref().map(|(_, value)| &**value) {
-            Some("401") => Self::Unauthorized,
-            Some("redirect") => Self::RedirectFinished,
-            _ => Self::Redirect307,
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match (&*name, &*value) {
+                ("handshake", "401") => wishes.handshake = Handshake::Unauthorized,
+                ("handshake", "redirect") => wishes.handshake = Handshake::RedirectFinished,
+                ("sign_in", "redirect") => wishes.sign_in = true,
+                _ => {}
+            }
         }
+        wishes
+    }
+
+    fn redirect(self, location: HeaderValue, headers: HeaderMap) -> Response {
+        let status = match self.handshake {
+            Handshake::Unauthorized => StatusCode::UNAUTHORIZED,
+            _ => StatusCode::TEMPORARY_REDIRECT,
+        };
+        redirect(status, location, headers)
     }
 }
 
@@ -89,9 +109,13 @@ async fn hear(people: &People, peer: IpAddr, request: Request) -> Response {
     }
     let (parts, _) = request.into_parts();
     let Some(head) = described(&parts) else { return UNDESCRIBED.into_response() };
-    let mode = Handshake::asked_for(&parts);
+    let wishes = Wishes::read(&parts);
     let decision = people.authenticate(&head).await;
-    answer(people, &head, decision, mode).await
+    let mut response = answer(people, &head, decision, wishes).await;
+    if wishes.handshake == Handshake::Unauthorized {
+        number_cookies(response.headers_mut());
+    }
+    response
 }
 
 /// The request that the proxy holds, by what it says of it; what it does not say is taken from its own request.
@@ -129,20 +153,16 @@ fn forwarded(parts: &Parts, name: &str) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-async fn answer(people: &People, head: &RequestHead<'_>, decision: Decision, mode: Handshake) -> Response {
+async fn answer(people: &People, head: &RequestHead<'_>, decision: Decision, wishes: Wishes) -> Response {
     if decision.clerk_was_away && decision.session().is_none() {
         return CLERK_AWAY.into_response();
     }
-    let decision = match mode {
+    let decision = match wishes.handshake {
         Handshake::RedirectFinished => decision.redirecting_if_cookies_are_new(head),
         _ => decision,
     };
     if let Some(location) = decision.location().cloned() {
-        let status = match mode {
-            Handshake::Unauthorized => StatusCode::UNAUTHORIZED,
-            _ => StatusCode::TEMPORARY_REDIRECT,
-        };
-        return redirect(status, location, decision.headers);
+        return wishes.redirect(location, decision.headers);
     }
     let mut response = match (&decision.status, decision.session()) {
         (_, Some(session)) => signed_in(people, session).await,
@@ -153,8 +173,27 @@ async fn answer(people: &People, head: &RequestHead<'_>, decision: Decision, mod
         }
         _ => SIGNED_OUT.into_response(),
     };
+    if wishes.sign_in
+        && response.status() == StatusCode::UNAUTHORIZED
+        && let Some(location) = people.way_in(head).and_then(|url| HeaderValue::try_from(url.as_str()).ok())
+    {
+        let mut headers = std::mem::take(response.headers_mut());
+        headers.remove(header::CONTENT_TYPE);
+        response = wishes.redirect(location, headers);
+    }
     add_headers(decision.headers, response.headers_mut());
     response
+}
+
+/// Of several headers of one name nginx reads the first only, or all of them as one. So each cookie gets a header of
+/// its own as well.
+fn number_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<HeaderValue> = headers.get_all(header::SET_COOKIE).iter().cloned().collect();
+    for (number, cookie) in (1..).zip(cookies) {
+        if let Ok(name) = HeaderName::try_from(format!("x-clerk-set-cookie-{number}")) {
+            headers.insert(name, cookie);
+        }
+    }
 }
 
 async fn signed_in(people: &People, session: &Session) -> Response {
