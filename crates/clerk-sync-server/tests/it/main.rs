@@ -15,6 +15,8 @@ mod people;
 #[cfg(test)]
 mod privacy;
 #[cfg(test)]
+mod proxies;
+#[cfg(test)]
 mod replicas;
 #[cfg(test)]
 mod survival;
