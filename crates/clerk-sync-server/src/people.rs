@@ -29,6 +29,7 @@ pub(crate) struct People {
     pub(crate) app_url: Url,
     public_origin: String,
     sign_in_url: Option<Url>,
+    pub(crate) sign_up_url: Option<Url>,
 }
 
 impl People {
@@ -49,6 +50,7 @@ impl People {
             app_url: settings.app_url.clone(),
             public_origin: settings.public_origin.as_str().to_owned(),
             sign_in_url: settings.clerk_sign_in_url.clone(),
+            sign_up_url: settings.clerk_sign_up_url.clone(),
         })))
     }
 

@@ -111,8 +111,8 @@ fn stranger(people: &People, head: &RequestHead<'_>, parts: &Parts) -> Response 
             let page = Page::new(
                 StatusCode::UNAUTHORIZED,
                 "You are not signed in here",
-                "You were sent to sign in and came back without a session. Most often this browser blocks cookies, or \
-                 the clock of this device is wrong.",
+                "You were sent to sign in and came back without a session. Most often this browser blocks cookies. It \
+                 can also be that a clock on our side is wrong.",
             )
             .text("Your account is safe: nothing is lost, and you can try again.");
             let page = sign_in
@@ -149,14 +149,14 @@ fn database_away() -> Response {
 }
 
 fn unknown(people: &People) -> Response {
-    Page::new(
+    let page = Page::new(
         StatusCode::NOT_FOUND,
         "This account does not exist",
         "The account that this browser is signed in with does not exist, or not any more. Sign out, then sign in or \
          sign up again.",
-    )
-    .link("Go to the app", people.app_url.as_str())
-    .into_response()
+    );
+    let page = people.sign_up_url.iter().fold(page, |page, url| page.link("Sign up", url.as_str()));
+    page.link("Go to the app", people.app_url.as_str()).into_response()
 }
 
 fn conflict() -> Response {

@@ -169,7 +169,8 @@ pub static DEFINITIONS: &[Definition] = &[
     Definition {
         name: "CLERK_SIGN_UP_URL",
         default: DefaultValue::Described("unset"),
-        doc: "Where strangers are sent to sign up, as in Clerk's SDKs. A path counts from `CLERK_SYNC_APP_URL`.",
+        doc: "Your sign-up page, as in Clerk's SDKs: people whose account is gone are shown the way there. A path counts from \
+              `CLERK_SYNC_APP_URL`.",
         secret: false,
         kind: Kind::Url,
         available: Available::Now,
