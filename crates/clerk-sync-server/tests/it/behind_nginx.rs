@@ -72,6 +72,7 @@ async fn nothing_else_is_reachable_through_it() {
         "/clerk/webhooks%2f..%2f..%2fmetrics",
         absolute.as_str(),
         "/healthz",
+        "/clerk/verify",
         "/readyz",
     ] {
         for host in [scene.nginx.address, scene.server.address, admin] {
