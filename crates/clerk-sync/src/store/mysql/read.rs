@@ -26,11 +26,23 @@ impl MySqlStore {
     }
 
     pub(super) async fn read_deletions(&self, after: i64, limit: u32) -> Result<Deletions, StoreError> {
-        let sql = "select m.epoch, m.last_change, c.user_id from clerk_sync_meta m left join clerk_sync_changes c \
-             on c.number > ? and c.number <= ? and c.`change` = 'deleted' where m.id = 1 order by c.number";
-        let query = self.query(sql).bind(after).bind(after.saturating_add(i64::from(limit)));
-        let rows = query.fetch_all(&self.pool).await.map_err(storing("looking for deletions"))?;
+        const DOING: &str = "looking for deletions";
+        let (epoch, last_number) = self.feed_head(DOING).await?;
+        let sql = "select ?, ?, c.user_id from (select 1) one left join clerk_sync_changes c \
+             on c.number > ? and c.number <= ? and c.`change` = 'deleted' order by c.number";
+        let end = after.saturating_add(i64::from(limit)).min(last_number);
+        let query = self.query(sql).bind(epoch).bind(last_number).bind(after).bind(end);
+        let rows = query.fetch_all(&self.pool).await.map_err(storing(DOING))?;
         read_deletions(&rows, after, limit)
+    }
+
+    /// Epoch and newest number. To be read before the entries, which end there: MariaDB makes a snapshot while others
+    /// commit, so that of two transactions the later may be seen without the earlier. What was committed before
+    /// another statement began is always seen.
+    async fn feed_head(&self, doing: &'static str) -> Result<(String, i64), StoreError> {
+        let head = self.query("select epoch, last_change from clerk_sync_meta where id = 1");
+        let head = head.fetch_one(&self.pool).await.map_err(storing(doing))?;
+        Ok((head.try_get(0).map_err(storing(doing))?, head.try_get(1).map_err(storing(doing))?))
     }
 
     pub(super) async fn read_entry(&self, user: &UserId) -> Result<Option<Entry>, StoreError> {
@@ -60,17 +72,13 @@ impl MySqlStore {
 
     pub(super) async fn read_changes(&self, after: i64, limit: u32) -> Result<FeedPage, StoreError> {
         const DOING: &str = "reading the feed";
+        let (epoch, last_number) = self.feed_head(DOING).await?;
         let sql = "select number, user_id, `change`, flow, message_id, updated_at, as_of, written_at \
-             from clerk_sync_changes where number > ? order by number limit ?";
-        let query = self.query(sql).bind(after).bind(i64::from(limit));
+             from clerk_sync_changes where number > ? and number <= ? order by number limit ?";
+        let query = self.query(sql).bind(after).bind(last_number).bind(i64::from(limit));
         let rows = query.fetch_all(&self.pool).await.map_err(storing(DOING))?;
-        let head = self.query("select epoch, last_change from clerk_sync_meta where id = 1");
-        let head = head.fetch_one(&self.pool).await.map_err(storing(DOING))?;
-        Ok(FeedPage {
-            epoch: head.try_get(0).map_err(storing(DOING))?,
-            last_number: head.try_get(1).map_err(storing(DOING))?,
-            entries: rows.iter().map(read_change).collect::<Result<_, _>>()?,
-        })
+        let entries = rows.iter().map(read_change).collect::<Result<_, _>>()?;
+        Ok(FeedPage { epoch, last_number, entries })
     }
 }
 

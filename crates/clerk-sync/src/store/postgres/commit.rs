@@ -2,7 +2,7 @@
 //!
 //! The look takes no lock. The statement writes only if everything is still as it was seen, and undoes itself
 //! otherwise; being a single statement it is a transaction of its own. Whoever was overtaken begins again, this time
-//! under locks, and gets through.
+//! under locks, and gets through. Deletions take the locks at once: they are rare.
 
 use super::{
     PostgresStore, bind,
@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     observation::Observation,
+    rule::State,
     store::{
         Applied, Entry, StoreError, StoreErrorKind,
         plan::{self, Plan},
@@ -30,10 +31,17 @@ const SEE_ENTRIES: &str = "select user_id, state::bigint, updated_at, as_of, dig
 const LOCK_ENTRIES: &str = "select user_id, state::bigint, updated_at, as_of, digest, fingerprint, created_at, \
      lifted_as_of from clerk_sync_users where user_id = any($1::text[]) order by user_id for update";
 
+/// Whether an observation may take a row away. The lone statement would look for that row as of its own beginning, and
+/// miss one that is restored while it waits for the ledger; under locks it begins to look when nobody else writes.
+fn deletes(observation: &Observation) -> bool {
+    observation.claim.version.state == State::Gone
+}
+
 impl PostgresStore {
     pub(super) async fn commit_batch(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
         // Behind a pooler in transaction mode a lone statement would run without our limits.
         if self.sets_up_sessions
+            && !batch.iter().any(deletes)
             && let Some(applied) = self.try_without_locks(batch).await?
         {
             return Ok(applied);
