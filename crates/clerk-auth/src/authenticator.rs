@@ -153,6 +153,7 @@ struct Inquiry<'a> {
     generation: u64,
     now_ms: i64,
     clerk_was_away: bool,
+    refresh_was_away: bool,
 }
 
 impl<'a> Inquiry<'a> {
@@ -162,7 +163,8 @@ impl<'a> Inquiry<'a> {
         parts.seen.keep_up_with(generation);
         let now_ms = parts.clock.now_ms();
         parts.keys.refresh_if_old(now_ms);
-        Self { parts, facts: Facts::new(&parts.keys, &parts.seen), generation, now_ms, clerk_was_away: false }
+        let facts = Facts::new(&parts.keys, &parts.seen);
+        Self { parts, facts, generation, now_ms, clerk_was_away: false, refresh_was_away: false }
     }
 
     fn decide(&mut self, head: &RequestHead<'_>) -> Result<Decision, Need> {
@@ -171,6 +173,8 @@ impl<'a> Inquiry<'a> {
 
     fn end(self, mut decision: Decision) -> Decision {
         decision.clerk_was_away = self.clerk_was_away
+            // The browser may mend what we could not.
+            || (self.refresh_was_away && decision.location().is_none())
             || matches!(&decision.status, Status::SignedOut(Reason::Token(TokenError::KeysUnavailable)));
         for (raw, token) in self.facts.into_learned() {
             self.parts.seen.remember(&raw, token, self.generation, self.now_ms.div_euclid(1_000));
@@ -193,7 +197,11 @@ impl<'a> Inquiry<'a> {
                 };
                 self.clerk_was_away |= directives.as_ref().is_err_and(|error| error.is_transient());
                 self.facts.learn_handshake(directives.unwrap_or_else(|error| {
-                    tracing::warn!(%error, "a handshake could not be read from Clerk");
+                    // Anyone can make up a nonce: one that Clerk does not know is no news.
+                    match error.is_transient() {
+                        true => tracing::warn!(%error, "a handshake could not be read from Clerk"),
+                        false => tracing::debug!(%error, "a handshake could not be read from Clerk"),
+                    }
                     Vec::new()
                 }));
             }
@@ -202,7 +210,7 @@ impl<'a> Inquiry<'a> {
                     Some(backend) => backend.refresh(&request).await,
                     None => Err(RefreshFailure::NoApiClient),
                 };
-                // Without it the browser is asked, which may mend it as well.
+                self.refresh_was_away |= matches!(cookies, Err(RefreshFailure::Unreachable));
                 self.facts.learn_refresh(cookies);
             }
         }

@@ -147,7 +147,8 @@ impl Fetched {
         }
         let since_try = keys.tried_at.map(|at| self.clock.monotonic().saturating_sub(at));
         let (cooldown, answer) = match keys.failure {
-            Some(failure) => (FAILURE_COOLDOWN, failure),
+            Some(failure) if keys.keys.is_empty() => (FAILURE_COOLDOWN, failure),
+            Some(failure) => (UNKNOWN_KEY_COOLDOWN, failure),
             None => (UNKNOWN_KEY_COOLDOWN, TokenError::KeyMismatch),
         };
         if since_try.is_some_and(|since| since < cooldown) {

@@ -35,6 +35,8 @@ pub(crate) struct SeenTokens {
 struct Entry {
     token: Arc<VerifiedToken>,
     expires_at: i64,
+    /// Under which keys it was verified: a hit under others is none.
+    generation: u64,
 }
 
 impl SeenTokens {
@@ -60,7 +62,8 @@ impl SeenTokens {
     /// Remembers a token that was verified under the keys of `generation`, at `now_s` (Unix seconds).
     pub(crate) fn remember(&self, raw: &str, token: Arc<VerifiedToken>, generation: u64, now_s: i64) {
         let Some(expires_at) = token.expires_at().filter(|end| end + GRACE_S > now_s) else { return };
-        if self.capacity == 0 || generation != self.generation.load(Ordering::Acquire) {
+        // Padding is tolerated, so one token has many spellings; only the one that Clerk writes is worth the room.
+        if self.capacity == 0 || raw.contains('=') || generation != self.generation.load(Ordering::Acquire) {
             return;
         }
         let tokens = self.tokens.pin();
@@ -81,7 +84,7 @@ impl SeenTokens {
             tokens.clear();
         }
         if let Some(hash) = self.fingerprints.of(raw) {
-            tokens.insert(hash, Entry { token, expires_at });
+            tokens.insert(hash, Entry { token, expires_at, generation });
         }
     }
 }
@@ -89,7 +92,10 @@ impl SeenTokens {
 impl VerifiedTokens for SeenTokens {
     fn find(&self, raw: &str) -> Option<Arc<VerifiedToken>> {
         let hash = self.fingerprints.of(raw)?;
-        self.tokens.pin().get(&hash).map(|entry| Arc::clone(&entry.token))
+        let generation = self.generation.load(Ordering::Acquire);
+        let tokens = self.tokens.pin();
+        let entry = tokens.get(&hash).filter(|entry| entry.generation == generation)?;
+        Some(Arc::clone(&entry.token))
     }
 }
 
@@ -163,6 +169,16 @@ mod tests {
         assert!(seen.find(&raw[..raw.len() - 1]).is_none());
         assert!(seen.find(&format!("{raw}A")).is_none());
         assert!(seen.find(testing::KID).is_none());
+    }
+
+    #[test]
+    fn one_token_has_one_spelling_worth_remembering() {
+        let seen = SeenTokens::new(10, [7; 16]);
+        let (raw, token) = token(1, 60);
+        for padding in 1..50 {
+            seen.remember(&format!("{raw}{}", "=".repeat(padding)), Arc::clone(&token), 0, 0);
+        }
+        assert_eq!(seen.tokens.len(), 0);
     }
 
     #[test]

@@ -118,7 +118,7 @@ pub(crate) fn authenticator(
         auth = auth.with_proxy_url(proxy.as_str()).context("CLERK_PROXY_URL")?;
     }
     let clerk = HttpBackend::try_new(&settings.clerk_api_url, secret)?;
-    let backend: Arc<dyn Backend> = Arc::new(BudgetedBackend::new(clerk, mirror));
+    let backend: Arc<dyn Backend> = Arc::new(BudgetedBackend::new(clerk, mirror, settings.requests_per_10s));
     let mut builder = Authenticator::builder(auth).backend(backend).clock(Arc::clone(&mirror.clock));
     if let Some(pem) = &settings.clerk_jwt_key {
         builder = builder.jwt_key(SigningKey::from_pem(pem.expose_secret()).context("CLERK_JWT_KEY")?);

@@ -65,7 +65,10 @@ fn request(
 ) -> Result<Result<RefreshRequest, RefreshFailure>, Stop> {
     let expired = context.session_token().unwrap_or_default();
     let Ok(jwt) = Jwt::decode(expired) else { return Ok(Err(RefreshFailure::Undecodable)) };
-    let Some(session_id) = jwt.claim("sid").and_then(Value::as_str).filter(|id| !id.is_empty()) else {
+    // Nothing vouches for this token: an id that is none must not become a path of Clerk's API.
+    let is_id =
+        |id: &&str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let Some(session_id) = jwt.claim("sid").and_then(Value::as_str).filter(is_id) else {
         return Ok(Err(RefreshFailure::MissingSessionId));
     };
     Ok(Ok(RefreshRequest {

@@ -18,6 +18,8 @@ const API_VERSION: &str = "2026-05-12";
 /// A person waits for these.
 const TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// However long Clerk asks us to wait.
+const LONGEST_RETRY_AFTER_SECONDS: u64 = 300;
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
@@ -92,6 +94,7 @@ impl HttpBackend {
         }
         let retry_after = response.headers().get(http::header::RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let retry_after = retry_after.map(|seconds: u64| seconds.min(LONGEST_RETRY_AFTER_SECONDS));
         Ok(Answer {
             status: response.status(),
             retry_after: retry_after.map(Duration::from_secs),

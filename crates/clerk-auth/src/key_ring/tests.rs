@@ -131,6 +131,22 @@ async fn a_flood_of_made_up_names_costs_one_call_a_minute() {
 }
 
 #[tokio::test]
+async fn a_flood_costs_no_more_while_the_keys_cannot_be_read() {
+    let bench = bench();
+    assert_eq!(bench.key(testing::KID).await, Ok(()));
+    bench.clerk.answer_with(Err(BackendError::Unavailable));
+    for minute in 1..=3 {
+        bench.clock.advance(UNKNOWN_KEY_COOLDOWN);
+        for second in 0..50 {
+            assert!(bench.key(&format!("ins_{second}")).await.is_err());
+            bench.clock.advance(FAILURE_COOLDOWN);
+        }
+        assert_eq!(bench.calls(), 1 + minute);
+    }
+    assert_eq!(bench.key(testing::KID).await, Ok(()), "the keys at hand go on");
+}
+
+#[tokio::test]
 async fn a_new_key_is_found_and_an_old_one_forgotten() {
     let bench = bench();
     assert_eq!(bench.key(testing::KID).await, Ok(()));

@@ -13,13 +13,16 @@ use axum::{
 };
 use clerk_auth::{RequestHead, Session, Status};
 use clerk_sync::{ensure::EnsureError, user_id::UserId};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use url::form_urlencoded;
 
 /// How long a person waits before a page says so.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// When a page tries again by itself, where nothing better is known.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
+const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// Says that this browser was sent to sign in a moment ago.
 const ASKED: &str = "__clerk_sync_asked";
@@ -33,20 +36,30 @@ pub(super) async fn visit(State(public): State<Arc<Public>>, request: Request) -
     let (parts, _) = request.into_parts();
     let clock = Arc::clone(&public.mirror.clock);
     // The row is written all the same: the person need not stay to see it.
+    let cookies = Arc::new(OnceLock::new());
     let serving = tokio::spawn({
-        let people = Arc::clone(people);
-        async move { serve(&people, &parts).await }
+        let (people, cookies) = (Arc::clone(people), Arc::clone(&cookies));
+        async move { serve(&people, &parts, &cookies).await }
     });
     tokio::select! {
         biased;
         answer = serving => answer.unwrap_or_else(|_| clerk_away(None)),
-        () = clock.sleep(PATIENCE + Duration::from_millis(500)) => clerk_away(None),
+        () = clock.sleep(PATIENCE + Duration::from_millis(500)) => {
+            let mut answer = clerk_away(None);
+            // What a handshake ended with must not be lost: it cannot be had twice.
+            if let Some(cookies) = cookies.get().cloned() {
+                add_headers(cookies, answer.headers_mut());
+            }
+            answer
+        }
     }
 }
 
-async fn serve(people: &People, parts: &Parts) -> Response {
+async fn serve(people: &People, parts: &Parts, cookies: &OnceLock<HeaderMap>) -> Response {
     let head = people.own_request(parts);
     let decision = who(people, &head).await;
+    // The first and only one to set it.
+    let _ = cookies.set(decision.headers.clone());
     if decision.clerk_was_away && decision.session().is_none() {
         return clerk_away(None);
     }

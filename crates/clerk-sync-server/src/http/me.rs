@@ -4,7 +4,7 @@ use super::{
     Public,
     error::ApiError,
     page::guard,
-    visitor::{CLERK_AWAY, add_headers, redirect, row_missing, who},
+    visitor::{CLERK_AWAY, add_headers, in_time, redirect, row_missing, who},
 };
 use crate::people::People;
 use axum::{
@@ -44,7 +44,10 @@ const CONFLICT: ApiError = ApiError::new(
 
 pub(super) async fn show(State(public): State<Arc<Public>>, request: Request) -> Response {
     let mut response = match &public.people {
-        Ok(people) => answer(people, public.mirror.store.as_ref(), request).await,
+        Ok(people) => {
+            let answer = answer(people, public.mirror.store.as_ref(), request);
+            in_time(public.mirror.clock.as_ref(), answer).await
+        }
         Err(_) => NO_KEY.into_response(),
     };
     guard(response.headers_mut());

@@ -5,7 +5,7 @@ use super::{
     error::ApiError,
     page::guard,
     peer::Peer,
-    visitor::{CLERK_AWAY, add_headers, redirect, row_missing},
+    visitor::{CLERK_AWAY, add_headers, in_time, redirect, row_missing},
 };
 use crate::people::People;
 use axum::{
@@ -95,7 +95,7 @@ pub(super) async fn judge(
     request: Request,
 ) -> Response {
     let mut response = match &public.people {
-        Ok(people) => hear(people, peer, request).await,
+        Ok(people) => in_time(public.mirror.clock.as_ref(), hear(people, peer, request)).await,
         Err(_) => NO_KEY.into_response(),
     };
     guard(response.headers_mut());

@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use clerk_auth::clock::Clock;
 use clerk_auth::{Decision, RequestHead};
 use clerk_sync::ensure::EnsureError;
 use std::time::Duration;
@@ -42,6 +43,18 @@ pub(super) fn add_headers(headers: HeaderMap, to: &mut HeaderMap) {
         } else {
             to.insert(name.clone(), value);
         }
+    }
+}
+
+/// However many calls an answer takes, and however slow each is.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// The answer, or that it takes too long: a proxy would give up on us, and a person on the page.
+pub(super) async fn in_time(clock: &dyn Clock, answer: impl Future<Output = Response>) -> Response {
+    tokio::select! {
+        biased;
+        answer = answer => answer,
+        () = clock.sleep(DEADLINE) => CLERK_AWAY.into_response(),
     }
 }
 

@@ -4,11 +4,13 @@ use crate::mirror::Mirror;
 use async_trait::async_trait;
 use clerk_auth::{Backend, BackendError, HttpBackend, RefreshFailure, RefreshRequest, jwks::JwkSet};
 use clerk_sync::{
-    clerk::{Budget, Lane},
+    clerk::{Budget, ClerkError, Lane},
     metrics::Metrics,
 };
 use std::{sync::Arc, time::Duration};
 
+/// Where Clerk does not say how long.
+const RATE_LIMITED: Duration = Duration::from_secs(5);
 /// A person waits.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -17,17 +19,22 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct BudgetedBackend {
     clerk: HttpBackend,
     budget: Arc<Budget>,
+    /// What strangers can cause, with made-up nonces say, gets half of the whole.
+    strangers: Budget,
     metrics: Arc<Metrics>,
 }
 
 impl BudgetedBackend {
-    pub(super) fn new(clerk: HttpBackend, mirror: &Mirror) -> Self {
-        Self { clerk, budget: Arc::clone(&mirror.budget), metrics: Arc::clone(&mirror.metrics) }
+    pub(super) fn new(clerk: HttpBackend, mirror: &Mirror, requests_per_10s: u32) -> Self {
+        let strangers = Budget::new(requests_per_10s.div_ceil(2), Arc::clone(&mirror.clock));
+        let (budget, metrics) = (Arc::clone(&mirror.budget), Arc::clone(&mirror.metrics));
+        Self { clerk, budget, strangers, metrics }
     }
 
     async fn permit(&self) -> Result<(), BackendError> {
-        let permit = self.budget.permit(Lane::Person, PATIENCE).await;
-        permit.map(drop).map_err(|error| BackendError::RateLimited(error.retry_after()))
+        let limited = |error: ClerkError| BackendError::RateLimited(error.retry_after());
+        self.strangers.permit(Lane::Person, PATIENCE).await.map_err(limited)?;
+        self.budget.permit(Lane::Person, PATIENCE).await.map(drop).map_err(limited)
     }
 
     fn note<T>(&self, call: &'static str, answer: Result<T, BackendError>) -> Result<T, BackendError> {
@@ -53,6 +60,9 @@ impl Backend for BudgetedBackend {
     }
 
     async fn handshake_payload(&self, nonce: &str) -> Result<Vec<String>, BackendError> {
+        if !is_nonce(nonce) {
+            return Err(BackendError::NotFound);
+        }
         self.permit().await?;
         self.note("handshake_payload", self.clerk.handshake_payload(nonce).await)
     }
@@ -60,7 +70,35 @@ impl Backend for BudgetedBackend {
     async fn refresh(&self, request: &RefreshRequest) -> Result<Vec<String>, RefreshFailure> {
         self.permit().await.map_err(|_| RefreshFailure::Unreachable)?;
         let answer = self.clerk.refresh(request).await;
-        self.metrics.clerk_call("refresh", if answer.is_ok() { "200" } else { "none" });
+        let is_limited = matches!(&answer, Err(RefreshFailure::Refused(code)) if code == "too_many_requests");
+        if is_limited {
+            self.budget.close_for(RATE_LIMITED);
+        }
+        let status = match &answer {
+            Ok(_) => "200",
+            Err(_) if is_limited => "429",
+            Err(_) => "none",
+        };
+        self.metrics.clerk_call("refresh", status);
         answer
+    }
+}
+
+/// Whether a text can be a nonce of Clerk's. It comes from a stranger.
+fn is_nonce(text: &str) -> bool {
+    (1..=256).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'='))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_nonce;
+
+    #[test]
+    fn what_cannot_be_a_nonce_is_not_asked_for() {
+        assert!(is_nonce("2xJrK8_abc-DEF.9="));
+        for text in ["", "a b", "../users", "a?b=c", "n\u{e9}", &"n".repeat(257)] {
+            assert!(!is_nonce(text), "{text}");
+        }
     }
 }

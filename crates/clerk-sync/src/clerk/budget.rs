@@ -141,7 +141,7 @@ impl Budget {
 
     /// Obeys a `Retry-After`: no call before it has passed.
     pub fn close_for(&self, duration: Duration) {
-        let until = self.clock.monotonic() + duration;
+        let until = self.clock.monotonic().saturating_add(duration);
         let mut state = self.state();
         state.closed_until = state.closed_until.max(until);
     }

@@ -100,6 +100,8 @@ impl Inner {
         }
         let restores = state.is_some() && !presence.row;
         takeoff.enter(match state {
+            // A row that the ledger does not know holds more than claims could say.
+            None if presence.row => Phase::Clerk,
             None => Phase::ClerkOrClaims,
             Some(State::Provisional) if restores => Phase::ClerkOrClaimsAgain,
             Some(_) => Phase::Clerk,
@@ -127,7 +129,13 @@ impl Inner {
                 let now = if presence.row { presence } else { self.presence(user).await? };
                 if now.row { Ok(Ensured::Found) } else { Err(self.deny(user, EnsureError::NotFound)) }
             }
-            Err(error) => Err(self.read_failed(user, &error)),
+            Err(error) => match self.read_failed(user, &error) {
+                // The row is there, as far as anyone can say now.
+                EnsureError::ClerkAway { .. } if presence.row && purpose == Purpose::Ensure => {
+                    Ok(Ensured::Found)
+                }
+                error => Err(error),
+            },
         }
     }
 

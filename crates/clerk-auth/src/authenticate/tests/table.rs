@@ -150,6 +150,13 @@ fn an_expired_session_is_renewed_if_clerk_agrees() {
     let asked =
         ask("live").cookie("__client_uat", 1).cookie("__session", without_session).suffixed("__refresh", "r");
     assert_eq!(why(asked.decide()), "expired-session-token-missing-sid-claim");
+    // An id that is none never becomes a path of Clerk's API.
+    for id in ["..", ".", "a/b", "a?b", "%2e%2e", ""] {
+        let token = token_with(&json!({"exp": NOW_S - 40, "sid": id}));
+        let asked =
+            ask("live").cookie("__client_uat", 1).cookie("__session", token).suffixed("__refresh", "r");
+        assert_eq!(why(asked.decide()), "expired-session-token-missing-sid-claim", "{id}");
+    }
 }
 
 #[test]
