@@ -78,7 +78,7 @@ where
                 StateProjection::Inner { inner, headers } => {
                     let mut response = ready!(inner.poll(context))?;
                     if let Some(headers) = headers.take().filter(|headers| !headers.is_empty()) {
-                        add(headers, response.headers_mut());
+                        add_headers(headers, response.headers_mut());
                     }
                     return Poll::Ready(Ok(response));
                 }
@@ -112,8 +112,9 @@ pub fn refusal<Answer: From<String>>(status: StatusCode, text: &str) -> Response
     response
 }
 
-/// Adds headers to an answer: cookies beside those that are there, all others in place of them.
-fn add(headers: HeaderMap, to: &mut HeaderMap) {
+/// Adds what a decision says to an answer: cookies beside those that are there, all others in place of them. No cache
+/// keeps an answer with cookies.
+pub fn add_headers(headers: HeaderMap, to: &mut HeaderMap) {
     if headers.contains_key(header::SET_COOKIE) {
         // A cache that kept this answer would hand one person's session to others.
         to.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -3,7 +3,7 @@
 use super::{
     Public,
     page::{self, Page},
-    visitor::{add_headers, redirect, who},
+    visitor::{redirect, who},
 };
 use crate::people::People;
 use axum::{
@@ -11,7 +11,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use clerk_auth::{RequestHead, Session, Status};
+use clerk_auth::{RequestHead, Session, Status, gate::add_headers};
 use clerk_sync::{ensure::EnsureError, user_id::UserId};
 use std::{
     sync::{Arc, OnceLock},

@@ -4,7 +4,7 @@ use super::{
     Public,
     error::ApiError,
     page::guard,
-    visitor::{CLERK_AWAY, add_headers, in_time, redirect, row_missing, who},
+    visitor::{CLERK_AWAY, in_time, redirect, row_missing, who},
 };
 use crate::people::People;
 use axum::{
@@ -13,7 +13,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use clerk_auth::{Session, Status};
+use clerk_auth::{Session, Status, gate::add_headers};
 use clerk_sync::{ensure::EnsureError, mapping, store::Store, user_id::UserId};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};

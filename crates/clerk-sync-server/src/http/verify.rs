@@ -5,7 +5,7 @@ use super::{
     error::ApiError,
     page::guard,
     peer::Peer,
-    visitor::{CLERK_AWAY, add_headers, in_time, redirect, row_missing},
+    visitor::{CLERK_AWAY, in_time, redirect, row_missing},
 };
 use crate::people::People;
 use axum::{
@@ -14,7 +14,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use clerk_auth::{AUTH_REASON, AUTH_STATUS, Decision, RequestHead, Session, Status};
+use clerk_auth::{AUTH_REASON, AUTH_STATUS, Decision, RequestHead, Session, Status, gate::add_headers};
 use clerk_sync::{ensure::EnsureError, user_id::UserId};
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use url::{Url, form_urlencoded};

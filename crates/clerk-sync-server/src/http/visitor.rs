@@ -6,8 +6,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use clerk_auth::clock::Clock;
-use clerk_auth::{Decision, RequestHead};
+use clerk_auth::{Decision, RequestHead, clock::Clock, gate::add_headers};
 use clerk_sync::ensure::EnsureError;
 use std::time::Duration;
 
@@ -30,20 +29,6 @@ pub(super) fn redirect(status: StatusCode, location: HeaderValue, headers: Heade
     guard(response.headers_mut());
     response.headers_mut().insert(header::LOCATION, location);
     response
-}
-
-/// Adds what a decision says to an answer; cookies beside those that are there.
-pub(super) fn add_headers(headers: HeaderMap, to: &mut HeaderMap) {
-    let mut name = None;
-    for (next, value) in headers {
-        name = next.or(name);
-        let Some(name) = &name else { continue };
-        if name == header::SET_COOKIE {
-            to.append(name.clone(), value);
-        } else {
-            to.insert(name.clone(), value);
-        }
-    }
 }
 
 /// However many calls an answer takes, and however slow each is.
