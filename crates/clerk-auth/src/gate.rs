@@ -8,6 +8,7 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 use tower_service::Service;
 
@@ -110,6 +111,11 @@ pub fn refusal<Answer: From<String>>(status: StatusCode, text: &str) -> Response
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// A `Retry-After`: whole seconds, rounded up, for coming back too early would be in vain.
+pub fn retry_after(after: Duration) -> HeaderValue {
+    HeaderValue::from(u64::try_from(after.as_millis().div_ceil(1_000).max(1)).unwrap_or(u64::MAX))
 }
 
 /// Adds what a decision says to an answer: cookies beside those that are there, all others in place of them. No cache

@@ -13,7 +13,6 @@ use clerk_auth::{
     AuthSettings, Authenticator, Backend, Decision, HttpBackend, RequestHead, signing_key::SigningKey,
 };
 use clerk_sync::ensure::{EnsureOptions, EnsureUsers};
-use http::{HeaderMap, Method};
 use secrecy::ExposeSecret;
 use std::{borrow::Cow, sync::Arc};
 use target::Targets;
@@ -59,16 +58,6 @@ impl People {
     pub(crate) fn own_request<'a>(&'a self, parts: &'a http::request::Parts) -> RequestHead<'a> {
         let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         RequestHead::new(parts.method.clone(), &*self.public_origin, without_satellite(path), &parts.headers)
-    }
-
-    /// A request that a proxy describes.
-    pub(crate) fn described_request<'a>(
-        method: Method,
-        origin: String,
-        path: String,
-        headers: &'a HeaderMap,
-    ) -> RequestHead<'a> {
-        RequestHead::new(method, origin, path, headers)
     }
 
     /// Who is asking.

@@ -2,7 +2,7 @@
 
 use super::{
     Public,
-    page::{self, Page},
+    page::Page,
     visitor::{redirect, who},
 };
 use crate::people::People;
@@ -201,7 +201,6 @@ fn unset(name: &'static str) -> Response {
         format!("{name} is not set. Whoever runs this service must set it."),
     );
     let mut response = page.into_response();
-    page::guard(response.headers_mut());
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
     response
 }

@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use clerk_auth::gate::retry_after;
 use serde_json::json;
 use std::time::Duration;
 
@@ -51,10 +52,7 @@ impl IntoResponse for ApiError {
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         if let Some(after) = self.retry_after {
-            // Whole seconds, rounded up: coming back too early would be in vain.
-            let seconds = after.as_millis().div_ceil(1000).max(1);
-            headers
-                .insert(header::RETRY_AFTER, HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)));
+            headers.insert(header::RETRY_AFTER, retry_after(after));
         }
         if self.aborts_delivery {
             let (name, value) = ABORT;

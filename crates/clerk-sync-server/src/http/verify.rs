@@ -131,7 +131,7 @@ fn described(parts: &Parts) -> Option<RequestHead<'_>> {
     let own_path = || parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let path = forwarded(parts, "x-forwarded-uri").unwrap_or_else(own_path);
     let origin = origin(&scheme, &host).filter(|_| path.starts_with('/'))?;
-    Some(People::described_request(method, origin, path, &parts.headers))
+    Some(RequestHead::new(method, origin, path, &parts.headers))
 }
 
 /// The origin that a scheme and a host make, if they make one and nothing more.

@@ -4,9 +4,9 @@ use super::{EnsureError, EnsureUsers};
 use crate::user_id::UserId;
 use clerk_auth::{
     Session, Who,
-    gate::{GateFuture, Verdict, refusal},
+    gate::{GateFuture, Verdict, refusal, retry_after},
 };
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use std::{
     task::{Context, Poll},
     time::Duration,
@@ -72,9 +72,7 @@ fn answer<Answer: From<String>>(error: &EnsureError) -> Response<Answer> {
             EnsureError::ClerkAway { retry_after: Some(after) } => *after,
             _ => RETRY_AFTER,
         };
-        // Whole seconds, rounded up: coming back too early would be in vain.
-        let seconds = u64::try_from(after.as_millis().div_ceil(1_000).max(1)).unwrap_or(u64::MAX);
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        response.headers_mut().insert(header::RETRY_AFTER, retry_after(after));
     }
     response
 }
