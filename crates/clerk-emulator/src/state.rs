@@ -11,6 +11,7 @@ pub(crate) mod organizations;
 pub(crate) mod password;
 pub(crate) mod session;
 pub(crate) mod sessions;
+pub(crate) mod stretch;
 pub(crate) mod user;
 pub(crate) mod user_body;
 pub(crate) mod user_draft;

@@ -8,7 +8,9 @@ use crate::http::query::Query;
 use crate::refusal::Refusal;
 
 use super::World;
+use super::stretch::Stretch;
 use super::user::{Identifier, User, day_of};
+use super::users::Position;
 
 /// Everything `GET /v1/users` and `/v1/users/count` can filter by.
 #[derive(Debug, Default)]
@@ -72,6 +74,24 @@ impl Span {
         let after = |bound: i64| at_ms.is_some_and(|at| at > bound || (self.inclusive && at == bound));
         let before = |bound: i64| at_ms.is_some_and(|at| at < bound || (self.inclusive && at == bound));
         self.after.is_none_or(after) && self.before.is_none_or(before)
+    }
+
+    fn is_open(&self) -> bool {
+        self.after.is_none() && self.before.is_none()
+    }
+
+    /// The same users, as a part of the index by that time.
+    fn stretch(&self) -> Stretch {
+        let mut stretch = Stretch::default();
+        if let Some(after) = self.after {
+            let first = if self.inclusive { after } else { after.saturating_add(1) };
+            stretch = stretch.after(Position::before_all_at(first));
+        }
+        if let Some(before) = self.before {
+            let end = if self.inclusive { before.saturating_add(1) } else { before };
+            stretch = stretch.before(Position::before_all_at(end));
+        }
+        stretch
     }
 }
 
@@ -138,16 +158,34 @@ impl UserFilter {
     }
 
     pub(crate) fn count(&self, world: &World) -> usize {
-        if self.is_empty() {
-            return world.users.len();
+        if let Some(users) = self.few(world) {
+            return users.iter().filter(|user| self.matches(user, world)).count();
         }
-        match self.few(world) {
-            Some(users) => users.iter().filter(|user| self.matches(user, world)).count(),
-            None => world.users.all().filter(|user| self.matches(user, world)).count(),
+        if !self.looks_at_users() {
+            return match self.created.is_open() {
+                true => world.users.len(),
+                false => self.created().of(world.users.created()).count(),
+            };
         }
+        self.candidates(world).filter(|user| self.matches(user, world)).count()
     }
 
-    fn is_empty(&self) -> bool {
+    /// Everyone whose `created_at` is right, oldest first.
+    pub(crate) fn candidates<'a>(&self, world: &'a World) -> impl Iterator<Item = &'a Arc<User>> + use<'a> {
+        self.created().of(world.users.created()).filter_map(|position| world.users.at(position))
+    }
+
+    /// The part of the index by `created_at` that can match.
+    pub(crate) fn created(&self) -> Stretch {
+        self.created.stretch()
+    }
+
+    pub(crate) fn bounds_created(&self) -> bool {
+        !self.created.is_open()
+    }
+
+    /// Whether a match depends on anything besides `created_at`.
+    pub(crate) fn looks_at_users(&self) -> bool {
         let lists = [&self.email_addresses, &self.phone_numbers, &self.usernames, &self.web3_wallets];
         let signed = [&self.external_ids, &self.user_ids, &self.organization_ids];
         let texts = [
@@ -158,12 +196,12 @@ impl UserFilter {
             &self.name_query,
             &self.provider,
         ];
-        let spans = [&self.created, &self.last_active, &self.last_sign_in];
-        self.banned.is_none()
-            && lists.iter().all(|list| list.is_empty())
-            && signed.iter().all(|list| list.include.is_empty() && list.exclude.is_empty())
-            && texts.iter().all(|text| text.is_none())
-            && spans.iter().all(|span| span.after.is_none() && span.before.is_none())
+        self.banned.is_some()
+            || lists.iter().any(|list| !list.is_empty())
+            || signed.iter().any(|list| !list.include.is_empty() || !list.exclude.is_empty())
+            || texts.iter().any(|text| text.is_some())
+            || !self.last_active.is_open()
+            || !self.last_sign_in.is_open()
     }
 
     pub(crate) fn matches(&self, user: &User, world: &World) -> bool {

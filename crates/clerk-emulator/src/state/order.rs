@@ -1,7 +1,6 @@
 //! The orders a list of users can come in, and one page of it.
 
 use std::cmp::Ordering;
-use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::config::DeletedCursor;
@@ -10,6 +9,7 @@ use crate::refusal::Refusal;
 
 use super::World;
 use super::filter::UserFilter;
+use super::stretch::Stretch;
 use super::user::User;
 use super::users::Position;
 
@@ -132,29 +132,41 @@ impl UserListing {
             }
             return Ok(self.page.of(users));
         }
-        let index = match self.order.key {
-            Key::CreatedAt => world.users.created(),
-            Key::UpdatedAt => world.users.updated(),
+        let created = self.order.key == Key::CreatedAt;
+        let (index, mut stretch) = match self.order.key {
+            Key::CreatedAt => (world.users.created(), self.filter.created()),
+            Key::UpdatedAt => (world.users.updated(), Stretch::default()),
             _ => {
-                let mut users: Vec<_> =
-                    world.users.all().filter(|user| self.filter.matches(user, world)).cloned().collect();
+                let matching = |user: &&Arc<User>| self.filter.matches(user, world);
+                let mut users: Vec<_> = self.filter.candidates(world).filter(matching).cloned().collect();
                 self.sort(&mut users, world);
                 return Ok(self.page.of(users));
             }
         };
-        let range = match (cursor, self.order.descending) {
-            (None, _) => index.range::<Position, _>(..),
-            (Some(cursor), false) => index.range((Bound::Excluded(cursor), Bound::Unbounded)),
-            (Some(cursor), true) => index.range((Bound::Unbounded, Bound::Excluded(cursor))),
-        };
-        let matching = |position: &Position| {
-            world.users.at(position).filter(|user| self.filter.matches(user, world)).cloned()
-        };
+        if let Some(cursor) = cursor {
+            stretch = if self.order.descending { stretch.before(cursor) } else { stretch.after(cursor) };
+        }
+        let positions = stretch.of(index);
+        // Users who are skipped need not even be looked at when their place says everything.
+        let by_place = !self.filter.looks_at_users() && (created || !self.filter.bounds_created());
         Ok(if self.order.descending {
-            self.page.of(range.rev().filter_map(matching))
+            self.pick(positions.rev(), by_place, world)
         } else {
-            self.page.of(range.filter_map(matching))
+            self.pick(positions, by_place, world)
         })
+    }
+
+    fn pick<'a>(
+        &self,
+        positions: impl Iterator<Item = &'a Position>,
+        by_place: bool,
+        world: &World,
+    ) -> Vec<Arc<User>> {
+        let user = |position: &Position| world.users.at(position).cloned();
+        if by_place {
+            return self.page.of(positions).into_iter().filter_map(user).collect();
+        }
+        self.page.of(positions.filter_map(user).filter(|user| self.filter.matches(user, world)))
     }
 
     /// As the index would have it: ties by their hash, and everything backwards when descending.

@@ -21,6 +21,13 @@ pub(crate) struct Position {
     id: Arc<str>,
 }
 
+impl Position {
+    /// A place that no user has: before everyone of this millisecond, after everyone of the one before.
+    pub(crate) fn before_all_at(at_ms: i64) -> Self {
+        Self { at_ms, tie: 0, id: Arc::from("") }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 enum Unique {
     Address(Kind),

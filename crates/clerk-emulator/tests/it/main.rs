@@ -27,4 +27,6 @@ mod tokens;
 #[cfg(test)]
 mod users;
 #[cfg(test)]
+mod walks;
+#[cfg(test)]
 mod webhooks;
