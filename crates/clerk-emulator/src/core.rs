@@ -1,6 +1,7 @@
 //! One emulated instance: its state, and everything that acts on it.
 
 mod browsers;
+mod bulk;
 mod frontend;
 mod handshake;
 mod members;
@@ -23,7 +24,7 @@ use tokio::sync::broadcast;
 
 use crate::change::Change;
 use crate::clock::Clock;
-use crate::config::{ConfigError, EmulatorConfig};
+use crate::config::{ConfigError, DeletedCursor, EmulatorConfig};
 use crate::faults::{FaultKind, Faults, Occasion};
 use crate::handshake::HandshakeFormat;
 use crate::id::IdSource;
@@ -58,7 +59,26 @@ pub(crate) struct Core {
     chance: Mutex<IdSource>,
     pub(crate) keys: Keyring,
     handshake: Mutex<HandshakeSettings>,
+    lists: Mutex<ListSettings>,
     changes: broadcast::Sender<Change>,
+}
+
+/// How lists of users are answered; may change while the instance runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ListSettings {
+    pub(crate) deleted_cursor: DeletedCursor,
+    pub(crate) inclusive_time_filters: bool,
+    pub(crate) compress: bool,
+}
+
+impl ListSettings {
+    fn of(config: &EmulatorConfig) -> Self {
+        Self {
+            deleted_cursor: config.deleted_cursor,
+            inclusive_time_filters: config.inclusive_time_filters,
+            compress: config.compress,
+        }
+    }
 }
 
 /// How handshakes are answered; may change while the instance runs.
@@ -97,6 +117,7 @@ impl Core {
             chance: Mutex::new(IdSource::new(config.seed ^ 0xc4a2_7ce5)),
             keys: Keyring::new(&config.instance_id, config.signing_key.clone()),
             handshake: Mutex::new(HandshakeSettings::of(&config)),
+            lists: Mutex::new(ListSettings::of(&config)),
             changes: broadcast::Sender::new(CHANGES_KEPT),
             config,
         }
@@ -133,6 +154,14 @@ impl Core {
 
     pub(crate) fn set_handshake(&self, change: impl FnOnce(&mut HandshakeSettings)) {
         change(&mut self.handshake.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(crate) fn list_settings(&self) -> ListSettings {
+        *self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_lists(&self, change: impl FnOnce(&mut ListSettings)) {
+        change(&mut self.lists.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// The key that signs now.
@@ -285,12 +314,13 @@ impl Core {
         }
     }
 
-    /// Empties the instance. The keys and the webhook URL stay; handshakes are answered as at the start.
+    /// Empties the instance. The keys and the webhook URL stay; handshakes and lists are answered as at the start.
     pub(crate) fn reset(&self) {
         self.faults.clear();
         self.cancel_waiting();
         *self.write() = World::new(&self.config);
         self.set_handshake(|settings| *settings = HandshakeSettings::of(&self.config));
+        self.set_lists(|settings| *settings = ListSettings::of(&self.config));
         self.log.clear();
         self.counter.reset();
         self.rate_limit.reset();

@@ -8,12 +8,13 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 
 use crate::change::Change;
-use crate::config::{ConfigError, EmulatorConfig};
+use crate::config::{ConfigError, DeletedCursor, EmulatorConfig};
 use crate::core::{Core, OrganizationDraft};
 use crate::faults::{ActiveFault, Fault};
 use crate::handshake::HandshakeFormat;
 use crate::refusal::Refusal;
 use crate::state::Event;
+use crate::state::bulk::BulkUsers;
 use crate::state::session::SessionState;
 use crate::state::user_draft::{NewUser, UserChange};
 use crate::stats::Stats;
@@ -74,6 +75,26 @@ impl Handle {
     /// At the first one whose identifiers another user holds; those before it stay.
     pub fn import_users(&self, users: impl IntoIterator<Item = NewUser>) -> Result<usize, Refusal> {
         self.core.import_users(users)
+    }
+
+    /// Makes a crowd of plausible users, of about 2.6 kB of JSON each, without any event. Answers how many.
+    ///
+    /// # Errors
+    /// When more are asked for than [`BulkUsers::MOST`], or at the first one whose address another user holds; those
+    /// before it stay.
+    pub fn bulk_users(&self, bulk: &BulkUsers) -> Result<u32, Refusal> {
+        self.core.bulk_create(bulk)
+    }
+
+    /// Deletes those of the users that are there, with or without events, and answers how many were.
+    pub fn bulk_delete(&self, ids: &[String], webhooks: bool) -> usize {
+        self.core.bulk_delete(ids, webhooks)
+    }
+
+    /// Gives those of the users that are there another first name and a new `updated_at`, with or without events, and
+    /// answers how many were.
+    pub fn bulk_change(&self, ids: &[String], webhooks: bool) -> usize {
+        self.core.bulk_change(ids, webhooks)
     }
 
     /// Changes a user and sends `user.updated`, unless only activity or counters changed.
@@ -318,6 +339,21 @@ impl Handle {
         self.core.rate_limit.set_limit(requests_per_10s);
     }
 
+    /// What `starting_after` does with the id of a deleted user from now on.
+    pub fn set_deleted_cursor(&self, deleted_cursor: DeletedCursor) {
+        self.core.set_lists(|settings| settings.deleted_cursor = deleted_cursor);
+    }
+
+    /// Whether `created_at_before` and its siblings include the moment itself from now on.
+    pub fn set_inclusive_time_filters(&self, inclusive: bool) {
+        self.core.set_lists(|settings| settings.inclusive_time_filters = inclusive);
+    }
+
+    /// Whether lists of users are compressed from now on, for those who accept gzip.
+    pub fn set_compress(&self, compress: bool) {
+        self.core.set_lists(|settings| settings.compress = compress);
+    }
+
     /// Requests counted since the start, or since the last reset.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -331,7 +367,7 @@ impl Handle {
     }
 
     /// Empties the instance: users, organizations, sessions, browsers, deliveries, faults, counts. Keys and webhook URL
-    /// stay; handshakes are answered as the settings say.
+    /// stay; handshakes and lists are answered as the settings say.
     pub fn reset(&self) {
         self.core.reset();
     }

@@ -1,6 +1,7 @@
 //! The HTTP face of an instance.
 
 pub(crate) mod body;
+mod bulk;
 mod control;
 mod cookies;
 mod cors;
@@ -17,19 +18,24 @@ mod refresh;
 mod sessions;
 mod token_form;
 mod user_form;
+mod user_list;
 mod users;
 mod version;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{Extensions, HeaderMap, StatusCode, Version};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, patch, post};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 
 use crate::core::Core;
 use crate::refusal::Refusal;
+
+use user_list::AsItIs;
 
 pub(crate) use gate::ClosedConnection;
 
@@ -44,14 +50,22 @@ pub(crate) fn router(core: Arc<Core>) -> Router {
         .fallback(async || Refusal::unknown_route())
         .method_not_allowed_fallback(async || Refusal::unknown_route())
         .layer(from_fn_with_state(Arc::clone(&core), gate::gate))
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(compressible()))
         .with_state(core)
+}
+
+/// Lists of users have been compressed already, or are not to be.
+fn compressible() -> impl Predicate {
+    let open = |_: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions| {
+        extensions.get::<AsItIs>().is_none()
+    };
+    DefaultPredicate::new().and(open)
 }
 
 fn backend_api() -> Router<Arc<Core>> {
     let users = Router::new()
-        .route("/v1/users", get(users::list).post(users::create))
-        .route("/v1/users/count", get(users::count))
+        .route("/v1/users", get(user_list::list).post(users::create))
+        .route("/v1/users/count", get(user_list::count))
         .route("/v1/users/{user_id}", get(users::read).patch(users::update).delete(users::delete))
         .route("/v1/users/{user_id}/metadata", patch(users::merge_metadata).put(users::replace_metadata))
         .route("/v1/users/{user_id}/ban", post(users::ban))

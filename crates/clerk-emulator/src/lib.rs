@@ -25,6 +25,10 @@
 //! | `POST /__emulator/signing_key/rotate` | `{"keep_old": true}`: signs with a new key from now on; answers its `kid` |
 //! | `POST /__emulator/browsers` | optionally `user_id`: makes a browser, signed in; answers its `id`, which is the dev browser id (production: the value of the cookie `__client`), and `session_id` |
 //! | `PUT /__emulator/handshake` | `{"format": "nonce"}` (or `token`, `as_clerk`), `{"refresh_tokens": true}`: how handshakes are answered |
+//! | `POST /__emulator/users/bulk` | `{"count": 1000000, "created_at_from": ms, "created_at_step_ms": 0, "prefix": "user"}`: makes so many users without events ([`BulkUsers`]); answers `{"created": …}` |
+//! | `POST /__emulator/users/bulk_delete` | `{"ids": […], "webhooks": false}`: deletes those that are there, with or without events; answers `{"deleted": …}` |
+//! | `POST /__emulator/users/bulk_change` | the same: gives them another first name and a new `updated_at`; answers `{"changed": …}` |
+//! | `PUT /__emulator/lists` | `{"deleted_cursor": "continues"}` (or `refused`, `empty`), `{"inclusive_time_filters": true}`, `{"compress": false}`: how lists of users are answered |
 //! | `PUT /__emulator/rate_limit` | `{"requests_per_10s": …}` |
 //! | `GET /__emulator/stats` | [`Stats`] |
 //! | `POST /__emulator/reset` | empties the instance |
@@ -64,6 +68,7 @@ pub use faults::{ActiveFault, Fault, FaultKind};
 pub use handle::Handle;
 pub use handshake::HandshakeFormat;
 pub use refusal::Refusal;
+pub use state::bulk::BulkUsers;
 pub use state::user_draft::{NewUser, UserChange};
 pub use stats::Stats;
 pub use token::{SigningKey, TokenOptions};

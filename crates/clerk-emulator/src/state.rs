@@ -1,6 +1,7 @@
 //! Everything an instance knows: users, organizations, sessions, browsers.
 
 pub(crate) mod browsers;
+pub(crate) mod bulk;
 pub(crate) mod check;
 pub(crate) mod edit;
 pub(crate) mod filter;
@@ -42,6 +43,8 @@ pub(crate) struct World {
     pub(crate) nonces: Nonces,
     /// Ids of sign-in tokens that have opened their door.
     pub(crate) used_tickets: HashSet<String>,
+    /// Users made in bulk so far: the number of the next one.
+    pub(crate) bulk_made: u64,
 }
 
 impl World {
@@ -54,6 +57,7 @@ impl World {
             browsers: Browsers::default(),
             nonces: Nonces::default(),
             used_tickets: HashSet::new(),
+            bulk_made: 0,
         }
     }
 }

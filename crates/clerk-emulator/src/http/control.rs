@@ -8,6 +8,7 @@ use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
+use crate::config::DeletedCursor;
 use crate::core::Core;
 use crate::faults::{ActiveFault, Fault};
 use crate::handshake::HandshakeFormat;
@@ -17,6 +18,7 @@ use crate::stats::Stats;
 use crate::webhook::{Delivery, HttpRequest};
 
 use super::body::{AnyJson, JsonObject};
+use super::bulk;
 use super::form::Form;
 use super::token_form::token_options;
 
@@ -38,6 +40,8 @@ pub(crate) fn router() -> Router<Arc<Core>> {
         .route("/session_tokens", post(session_token))
         .route("/tokens", post(sign_token))
         .route("/handshake", put(set_handshake))
+        .nest("/users", bulk::router())
+        .route("/lists", put(set_lists))
         .route("/browsers", post(create_browser))
         .route("/signing_key/rotate", post(rotate_key))
 }
@@ -149,6 +153,25 @@ async fn set_handshake(State(core): Shared, JsonObject(body): JsonObject) -> Res
     core.set_handshake(|settings| {
         settings.format = format.unwrap_or(settings.format);
         settings.refresh_tokens = refresh_tokens.unwrap_or(settings.refresh_tokens);
+    });
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn set_lists(State(core): Shared, JsonObject(body): JsonObject) -> Result<StatusCode, Refusal> {
+    let mut form = Form::new(body);
+    let cursor = form.text("deleted_cursor")?.flatten().map(|text| {
+        serde_json::from_value::<DeletedCursor>(Value::from(text)).map_err(|_| {
+            Refusal::bad_value("deleted_cursor", "deleted_cursor must be refused, empty or continues.")
+        })
+    });
+    let cursor = cursor.transpose()?;
+    let inclusive = form.flag("inclusive_time_filters")?;
+    let compress = form.flag("compress")?;
+    form.finish()?;
+    core.set_lists(|settings| {
+        settings.deleted_cursor = cursor.unwrap_or(settings.deleted_cursor);
+        settings.inclusive_time_filters = inclusive.unwrap_or(settings.inclusive_time_filters);
+        settings.compress = compress.unwrap_or(settings.compress);
     });
     Ok(StatusCode::NO_CONTENT)
 }

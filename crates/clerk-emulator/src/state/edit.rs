@@ -1,5 +1,7 @@
 //! One change to a user. Creating a user is a list of them applied to a blank one.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use crate::id::IdSource;
@@ -137,8 +139,8 @@ impl Edit {
                 user.password = Some(Password::of_other_system());
                 user.password_last_updated_at = Some(now_ms);
             }
-            Self::SetMetadata { document, value } => *metadata(user, document) = value,
-            Self::MergeMetadata { document, value } => merge(metadata(user, document), value),
+            Self::SetMetadata { document, value } => *metadata(user, document) = Arc::new(value),
+            Self::MergeMetadata { document, value } => merge(Arc::make_mut(metadata(user, document)), value),
             Self::Image(url) => user.image_url = url,
             Self::Totp(enabled) => {
                 let moment = if enabled { &mut user.mfa_enabled_at } else { &mut user.mfa_disabled_at };
@@ -182,7 +184,7 @@ fn position(list: &[Identifier], which: &str) -> Result<usize, Refusal> {
         .ok_or_else(|| Refusal::not_found(format!("{which} does not belong to this user")))
 }
 
-fn metadata(user: &mut User, document: Document) -> &mut Map<String, Value> {
+fn metadata(user: &mut User, document: Document) -> &mut Arc<Map<String, Value>> {
     match document {
         Document::Public => &mut user.metadata.public,
         Document::Private => &mut user.metadata.private,

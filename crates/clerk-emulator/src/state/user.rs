@@ -1,6 +1,6 @@
 //! A user and the identifiers that belong to it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value};
 
@@ -51,12 +51,22 @@ pub(crate) struct User {
     pub(crate) updated_at: i64,
 }
 
-/// The three documents an app may keep with a user.
-#[derive(Clone, Debug, Default)]
+/// The three documents an app may keep with a user. Versions of a user share them, and so do users made in bulk.
+#[derive(Clone, Debug)]
 pub(crate) struct Metadata {
-    pub(crate) public: Map<String, Value>,
-    pub(crate) private: Map<String, Value>,
-    pub(crate) unsafe_: Map<String, Value>,
+    pub(crate) public: Arc<Map<String, Value>>,
+    pub(crate) private: Arc<Map<String, Value>>,
+    pub(crate) unsafe_: Arc<Map<String, Value>>,
+}
+
+/// Most documents are empty, and a million users are to fit into memory.
+static NOTHING: LazyLock<Arc<Map<String, Value>>> = LazyLock::new(Arc::default);
+
+impl Default for Metadata {
+    fn default() -> Self {
+        let nothing = || Arc::clone(&NOTHING);
+        Self { public: nothing(), private: nothing(), unsafe_: nothing() }
+    }
 }
 
 /// An e-mail address, a phone number or a wallet.

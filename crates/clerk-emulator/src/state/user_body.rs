@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::user::{ATTEMPTS, Identifier, User, Verification};
 
@@ -24,14 +24,27 @@ impl UserBody<'_> {
         if let Some(url) = &self.user.image_url {
             return url.clone();
         }
-        let drawn = json!({
-            "type": "default",
-            "iid": self.instance_id,
-            "rid": &*self.user.id,
-            "initials": self.user.initials(),
-        });
-        format!("https://img.clerk.com/{}", STANDARD_NO_PAD.encode(drawn.to_string()))
+        let drawn = Avatar {
+            iid: self.instance_id,
+            initials: &self.user.initials(),
+            rid: &self.user.id,
+            kind: "default",
+        };
+        let mut url = String::with_capacity(224);
+        url.push_str("https://img.clerk.com/");
+        STANDARD_NO_PAD.encode_string(serde_json::to_vec(&drawn).unwrap_or_default(), &mut url);
+        url
     }
+}
+
+/// What the address of a drawn picture says.
+#[derive(Serialize)]
+struct Avatar<'a> {
+    iid: &'a str,
+    initials: &'a str,
+    rid: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
 }
 
 #[derive(Serialize)]
@@ -166,59 +179,86 @@ impl Serialize for Identifiers<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(Some(self.list.len()))?;
         for identifier in self.list {
-            list.serialize_element(&identifier_body(self.kind, identifier))?;
+            list.serialize_element(&IdentifierFields::of(self.kind, identifier))?;
         }
         list.end()
     }
 }
 
-pub(crate) fn identifier_body(kind: Kind, identifier: &Identifier) -> Value {
-    let verification = verification_body(kind, identifier);
-    let mut body = match kind {
-        Kind::Email => json!({
-            "object": "email_address",
-            "email_address": identifier.value,
-            "reserved": identifier.reserved,
-            "linked_to": [],
-            "matches_sso_connection": false,
-        }),
-        Kind::Phone => json!({
-            "object": "phone_number",
-            "phone_number": identifier.value,
-            "reserved_for_second_factor": false,
-            "default_second_factor": false,
-            "reserved": identifier.reserved,
-            "linked_to": [],
-        }),
-        Kind::Wallet => json!({ "object": "web3_wallet", "web3_wallet": identifier.value }),
-    };
-    body["id"] = json!(identifier.id);
-    body["verification"] = verification;
-    body["created_at"] = json!(identifier.created_at);
-    body["updated_at"] = json!(identifier.updated_at);
-    body
+/// Those that an identifier's kind does not have are left out.
+#[derive(Serialize)]
+struct IdentifierFields<'a> {
+    id: &'a str,
+    object: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_address: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_number: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    web3_wallet: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reserved_for_second_factor: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_second_factor: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reserved: Option<bool>,
+    verification: VerificationFields,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    linked_to: Option<[(); 0]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matches_sso_connection: Option<bool>,
+    created_at: i64,
+    updated_at: i64,
 }
 
-fn verification_body(kind: Kind, identifier: &Identifier) -> Value {
-    let (object, code_strategy) = match kind {
-        Kind::Email => ("verification_otp", "email_code"),
-        Kind::Phone => ("verification_otp", "phone_code"),
-        Kind::Wallet => ("verification_web3", "web3_metamask_signature"),
-    };
-    let (object, status, strategy, attempts, expire_at) = match identifier.verification {
-        Verification::Admin => ("verification_admin", "verified", "admin", None, None),
-        Verification::Code => {
-            (object, "verified", code_strategy, Some(1), Some(identifier.created_at + 600_000))
+#[derive(Serialize)]
+struct VerificationFields {
+    object: &'static str,
+    status: &'static str,
+    strategy: &'static str,
+    attempts: Option<u32>,
+    expire_at: Option<i64>,
+}
+
+impl<'a> IdentifierFields<'a> {
+    fn of(kind: Kind, identifier: &'a Identifier) -> Self {
+        let value = |wanted: Kind| (kind == wanted).then_some(identifier.value.as_str());
+        let phone = (kind == Kind::Phone).then_some(false);
+        Self {
+            id: &identifier.id,
+            object: kind.names().0,
+            email_address: value(Kind::Email),
+            phone_number: value(Kind::Phone),
+            web3_wallet: value(Kind::Wallet),
+            reserved_for_second_factor: phone,
+            default_second_factor: phone,
+            reserved: (kind != Kind::Wallet).then_some(identifier.reserved),
+            verification: VerificationFields::of(kind, identifier),
+            linked_to: (kind != Kind::Wallet).then_some([]),
+            matches_sso_connection: (kind == Kind::Email).then_some(false),
+            created_at: identifier.created_at,
+            updated_at: identifier.updated_at,
         }
-        Verification::Unverified => {
-            (object, "unverified", code_strategy, Some(0), Some(identifier.created_at + 600_000))
-        }
-    };
-    json!({
-        "object": object,
-        "status": status,
-        "strategy": strategy,
-        "attempts": attempts,
-        "expire_at": expire_at,
-    })
+    }
+}
+
+impl VerificationFields {
+    fn of(kind: Kind, identifier: &Identifier) -> Self {
+        let (object, code_strategy) = match kind {
+            Kind::Email => ("verification_otp", "email_code"),
+            Kind::Phone => ("verification_otp", "phone_code"),
+            Kind::Wallet => ("verification_web3", "web3_metamask_signature"),
+        };
+        let expire_at = Some(identifier.created_at + 600_000);
+        let (object, status, strategy, attempts, expire_at) = match identifier.verification {
+            Verification::Admin => ("verification_admin", "verified", "admin", None, None),
+            Verification::Code => (object, "verified", code_strategy, Some(1), expire_at),
+            Verification::Unverified => (object, "unverified", code_strategy, Some(0), expire_at),
+        };
+        Self { object, status, strategy, attempts, expire_at }
+    }
+}
+
+pub(crate) fn identifier_body(kind: Kind, identifier: &Identifier) -> Value {
+    serde_json::to_value(IdentifierFields::of(kind, identifier)).unwrap_or(Value::Null)
 }

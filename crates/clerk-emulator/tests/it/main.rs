@@ -1,6 +1,8 @@
 //! The emulator over HTTP and through its handle.
 
 #[cfg(test)]
+mod bulk;
+#[cfg(test)]
 mod control;
 #[cfg(test)]
 mod errors;
@@ -22,6 +24,8 @@ mod pages;
 mod receiver;
 #[cfg(test)]
 mod sessions;
+#[cfg(test)]
+mod speed;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]
