@@ -42,13 +42,17 @@ impl IdSource {
     }
 }
 
-fn base62(mut bytes: [u8; 20]) -> String {
+fn base62(bytes: [u8; 20]) -> String {
+    let mut limbs = [0_u32; 5];
+    for (limb, four) in limbs.iter_mut().zip(bytes.as_chunks().0) {
+        *limb = u32::from_be_bytes(*four);
+    }
     let mut digits = [b'0'; 27];
     for digit in digits.iter_mut().rev() {
-        let mut remainder = 0_u32;
-        for byte in &mut bytes {
-            let value = remainder * 256 + u32::from(*byte);
-            *byte = (value / 62) as u8;
+        let mut remainder = 0_u64;
+        for limb in &mut limbs {
+            let value = (remainder << 32) | u64::from(*limb);
+            *limb = (value / 62) as u32;
             remainder = value % 62;
         }
         *digit = ALPHABET[remainder as usize];
@@ -68,6 +72,12 @@ mod tests {
         assert_eq!(early.len(), "user_".len() + 27);
         assert!(early.starts_with("user_"));
         assert!(early < late);
+    }
+
+    #[test]
+    fn the_largest_number_fits() {
+        assert_eq!(base62([0; 20]), "0".repeat(27));
+        assert_eq!(base62([255; 20]), "aWgEPTl1tmebfsQzFP4bxwgy80V");
     }
 
     #[test]

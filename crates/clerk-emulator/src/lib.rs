@@ -30,7 +30,7 @@
 //! | `POST /__emulator/users/bulk_change` | the same: gives them another first name and a new `updated_at`; answers `{"changed": …}` |
 //! | `PUT /__emulator/lists` | `{"deleted_cursor": "continues"}` (or `refused`, `empty`), `{"inclusive_time_filters": true}`, `{"compress": false}`: how lists of users are answered |
 //! | `PUT /__emulator/rate_limit` | `{"requests_per_10s": …}` |
-//! | `GET /__emulator/stats` | [`Stats`] |
+//! | `GET /__emulator/stats` | [`Stats`]: by route and status; by class (`user_lists`, `user_counts`, `user_reads`, `instance`, `other`) how many were let in and how many answered 429; `peak_per_10s` |
 //! | `POST /__emulator/reset` | empties the instance |
 //!
 //! People sign up, in and out at `/sign-up`, `/sign-in` and `/sign-out`, plain pages that work without scripts and go on
@@ -70,6 +70,6 @@ pub use handshake::HandshakeFormat;
 pub use refusal::Refusal;
 pub use state::bulk::BulkUsers;
 pub use state::user_draft::{NewUser, UserChange};
-pub use stats::Stats;
+pub use stats::{ClassStats, RouteClass, Stats};
 pub use token::{SigningKey, TokenOptions};
 pub use webhook::{Delivery, DeliveryState};

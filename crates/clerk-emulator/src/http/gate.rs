@@ -39,7 +39,7 @@ pub(crate) async fn gate(State(core): State<Arc<Core>>, request: Request, next: 
     let mut response = if api && request.method() == Method::OPTIONS {
         cors::preflight()
     } else if counted {
-        pass(&core, request, next).await.unwrap_or_else(IntoResponse::into_response)
+        pass(&core, &route, request, next).await.unwrap_or_else(IntoResponse::into_response)
     } else if is_cross_site(request.headers()) {
         Refusal::cross_site().into_response()
     } else {
@@ -64,7 +64,7 @@ fn method_name(method: &Method) -> &str {
     }
 }
 
-async fn pass(core: &Core, mut request: Request, next: Next) -> Result<Response, Refusal> {
+async fn pass(core: &Core, route: &str, mut request: Request, next: Next) -> Result<Response, Refusal> {
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let occasion = Occasion { method: Some(method.as_str()), path: Some(&path), ..Occasion::default() };
@@ -98,10 +98,19 @@ async fn pass(core: &Core, mut request: Request, next: Next) -> Result<Response,
         let version = ApiVersion::of(request.headers(), &query)?;
         request.extensions_mut().insert(version);
         if path != "/v1/jwks" {
-            core.rate_limit.admit(core.now_ms()).map_err(Refusal::too_many_requests)?;
-            let burst = strike(|kind| matches!(kind, FaultKind::ApiTooManyRequests { .. }));
-            if let Some(FaultKind::ApiTooManyRequests { retry_after }) = burst {
-                return Err(Refusal::too_many_requests(retry_after));
+            let mut admitted = core.rate_limit.admit(core.now_ms());
+            if admitted.is_ok() {
+                let burst = strike(|kind| matches!(kind, FaultKind::ApiTooManyRequests { .. }));
+                if let Some(FaultKind::ApiTooManyRequests { retry_after }) = burst {
+                    admitted = Err(retry_after);
+                }
+            }
+            match admitted {
+                Ok(()) => core.counter.let_in(route, core.now_ms()),
+                Err(retry_after) => {
+                    core.counter.turned_away(route);
+                    return Err(Refusal::too_many_requests(retry_after));
+                }
             }
         }
     }
