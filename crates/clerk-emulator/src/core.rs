@@ -4,6 +4,7 @@ mod browsers;
 mod bulk;
 mod frontend;
 mod handshake;
+mod lists;
 mod members;
 mod organizations;
 mod sessions;
@@ -15,6 +16,7 @@ pub(crate) use members::MembershipChange;
 pub(crate) use organizations::{OrganizationChange, OrganizationDraft};
 pub(crate) use sign_up::Registration;
 
+use lists::Lists;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -24,7 +26,7 @@ use tokio::sync::broadcast;
 
 use crate::change::Change;
 use crate::clock::Clock;
-use crate::config::{ConfigError, DeletedCursor, EmulatorConfig};
+use crate::config::{ConfigError, EmulatorConfig};
 use crate::faults::{FaultKind, Faults, Occasion};
 use crate::handshake::HandshakeFormat;
 use crate::id::IdSource;
@@ -59,26 +61,8 @@ pub(crate) struct Core {
     chance: Mutex<IdSource>,
     pub(crate) keys: Keyring,
     handshake: Mutex<HandshakeSettings>,
-    lists: Mutex<ListSettings>,
+    lists: Mutex<Lists>,
     changes: broadcast::Sender<Change>,
-}
-
-/// How lists of users are answered; may change while the instance runs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ListSettings {
-    pub(crate) deleted_cursor: DeletedCursor,
-    pub(crate) inclusive_time_filters: bool,
-    pub(crate) compress: bool,
-}
-
-impl ListSettings {
-    fn of(config: &EmulatorConfig) -> Self {
-        Self {
-            deleted_cursor: config.deleted_cursor,
-            inclusive_time_filters: config.inclusive_time_filters,
-            compress: config.compress,
-        }
-    }
 }
 
 /// How handshakes are answered; may change while the instance runs.
@@ -117,7 +101,7 @@ impl Core {
             chance: Mutex::new(IdSource::new(config.seed ^ 0xc4a2_7ce5)),
             keys: Keyring::new(&config.instance_id, config.signing_key.clone()),
             handshake: Mutex::new(HandshakeSettings::of(&config)),
-            lists: Mutex::new(ListSettings::of(&config)),
+            lists: Mutex::new(Lists::new(&config)),
             changes: broadcast::Sender::new(CHANGES_KEPT),
             config,
         }
@@ -154,14 +138,6 @@ impl Core {
 
     pub(crate) fn set_handshake(&self, change: impl FnOnce(&mut HandshakeSettings)) {
         change(&mut self.handshake.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    pub(crate) fn list_settings(&self) -> ListSettings {
-        *self.lists.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn set_lists(&self, change: impl FnOnce(&mut ListSettings)) {
-        change(&mut self.lists.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// The key that signs now.
@@ -320,7 +296,7 @@ impl Core {
         self.cancel_waiting();
         *self.write() = World::new(&self.config);
         self.set_handshake(|settings| *settings = HandshakeSettings::of(&self.config));
-        self.set_lists(|settings| *settings = ListSettings::of(&self.config));
+        self.reset_lists();
         self.log.clear();
         self.counter.reset();
         self.rate_limit.reset();

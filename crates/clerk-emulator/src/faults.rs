@@ -75,6 +75,33 @@ pub enum FaultKind {
         /// How many are kept.
         keep: usize,
     },
+    /// `GET /v1/users` answers with nobody.
+    EmptyList,
+    /// `GET /v1/users` with a cursor or an offset answers as the list before it in the same order did; with the first
+    /// page if there was none.
+    RepeatedPage,
+    /// `GET /v1/users` takes `starting_after` for the id of a deleted user, whoever it is.
+    VanishedCursor,
+    /// `GET /v1/users` refuses `starting_after` together with `created_at_after` or `created_at_before`, with 422.
+    RefusedFilterWithCursor,
+    /// `GET /v1/users/count` answers with a wrong number.
+    WrongCount {
+        /// By how many it is too large; it never goes below zero.
+        off_by: i64,
+    },
+    /// `GET /v1/users` answers with more users than `limit` allows, as long as there are any: the oldest who are not on
+    /// the page, whether or not they were asked for.
+    SurplusRows {
+        /// How many more than `limit`; 10 unless said otherwise.
+        #[serde(default = "ten")]
+        rows: usize,
+    },
+    /// `GET /v1/users` answers with the right users in a wrong order.
+    ShuffledPage,
+}
+
+fn ten() -> usize {
+    10
 }
 
 fn unavailable() -> u16 {
@@ -106,6 +133,9 @@ pub struct Fault {
     /// Only requests whose path begins so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Only requests with exactly this path: `/v1/users` is lists alone, but users are also made there by `POST`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exact_path: Option<String>,
     /// Only requests with this method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
@@ -127,6 +157,7 @@ impl Fault {
             rate: None,
             for_ms: None,
             path: None,
+            exact_path: None,
             method: None,
             user_id: None,
             event_type: None,
@@ -161,6 +192,13 @@ impl Fault {
         self
     }
 
+    /// Limits it to requests with exactly this path.
+    #[must_use]
+    pub fn exact_path(mut self, path: impl Into<String>) -> Self {
+        self.exact_path = Some(path.into());
+        self
+    }
+
     /// Limits it to requests with this method.
     #[must_use]
     pub fn method(mut self, method: impl Into<String>) -> Self {
@@ -189,6 +227,7 @@ impl Fault {
         same(&self.user_id, occasion.user_id)
             && same(&self.event_type, occasion.event_type)
             && same(&self.method, occasion.method)
+            && same(&self.exact_path, occasion.path)
             && self
                 .path
                 .as_deref()
@@ -265,6 +304,12 @@ impl Faults {
 
     pub(crate) fn list(&self) -> Vec<ActiveFault> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).active.clone()
+    }
+
+    /// Whether a fault of a wanted kind is set, on whatever occasion it strikes.
+    pub(crate) fn any(&self, wanted: impl Fn(&FaultKind) -> bool) -> bool {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.active.iter().any(|active| wanted(&active.fault.kind))
     }
 
     /// The first fault of a wanted kind that strikes on this occasion.

@@ -33,6 +33,13 @@
 //! | `GET /__emulator/stats` | [`Stats`]: by route and status; by class (`user_lists`, `user_counts`, `user_reads`, `instance`, `other`) how many were let in and how many answered 429; `peak_per_10s` |
 //! | `POST /__emulator/reset` | empties the instance |
 //!
+//! Faults are of these kinds ([`FaultKind`]). Webhooks: `webhook_drop`, `webhook_delay`, `webhook_duplicate`,
+//! `webhook_reorder`, `webhook_answer_lost`. Any request: `api_unavailable`, `api_disconnect`, `api_answer_lost`, `api_hang`,
+//! `api_latency`, `api_too_many_requests`. Reads of a user: `user_answer`, `stale_reads`. Lists and counts of users:
+//! `short_list`, `empty_list`, `repeated_page`, `vanished_cursor`, `refused_filter_with_cursor`, `surplus_rows`,
+//! `shuffled_page`, `wrong_count`, and `stale_reads` with `lists`. `{"exact_path": "/v1/users", "method": "GET"}` limits any of
+//! those for requests to lists alone, where `path` would take single users along.
+//!
 //! People sign up, in and out at `/sign-up`, `/sign-in` and `/sign-out`, plain pages that work without scripts and go on
 //! to `redirect_url` (also `sign_up_force_redirect_url` and its siblings), if it is on loopback, beside
 //! `clerk.<domain>`, or on an allowed origin. Their fields are `email_address`, `password`, `first_name`, `last_name`,

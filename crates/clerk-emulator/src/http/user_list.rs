@@ -15,7 +15,6 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::core::Core;
-use crate::faults::{FaultKind, Occasion};
 use crate::refusal::Refusal;
 use crate::state::filter::UserFilter;
 use crate::state::order::UserListing;
@@ -38,25 +37,7 @@ pub(crate) async fn list(
 ) -> Result<Response, Refusal> {
     let settings = core.list_settings();
     let listing = UserListing::parse(&query, settings.inclusive_time_filters)?;
-    let mut users = {
-        let world = core.read();
-        let mut users = listing.select(&world, settings.deleted_cursor)?;
-        let stale = |kind: &FaultKind| matches!(kind, FaultKind::StaleReads { lists: true });
-        for user in &mut users {
-            let occasion = Occasion { user_id: Some(&user.id), ..Occasion::default() };
-            if core.faults.strike(core.now_ms(), occasion, stale).is_some()
-                && let Some(Some(before)) = world.users.before(&user.id)
-            {
-                *user = Arc::clone(before);
-            }
-        }
-        users
-    };
-    let short = |kind: &FaultKind| matches!(kind, FaultKind::ShortList { .. });
-    if let Some(FaultKind::ShortList { keep }) = core.faults.strike(core.now_ms(), Occasion::default(), short)
-    {
-        users.truncate(keep);
-    }
+    let users = core.list_users(listing, settings.deleted_cursor)?;
     // The world is free again: what follows takes most of the time.
     let page = PageBody { users: &users, instance_id: &core.config.instance_id, now_ms: core.now_ms() };
     let body = page.json()?;
@@ -74,7 +55,7 @@ pub(crate) async fn list(
 
 pub(crate) async fn count(State(core): State<Arc<Core>>, query: Query) -> Result<Json<Value>, Refusal> {
     let filter = UserFilter::parse(&query, core.list_settings().inclusive_time_filters)?;
-    let count = filter.count(&core.read());
+    let count = core.count_users(&filter);
     Ok(Json(json!({ "object": "total_count", "total_count": count })))
 }
 

@@ -13,7 +13,7 @@ use super::user::{Identifier, User, day_of};
 use super::users::Position;
 
 /// Everything `GET /v1/users` and `/v1/users/count` can filter by.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct UserFilter {
     email_addresses: Vec<String>,
     phone_numbers: Vec<String>,
@@ -36,7 +36,7 @@ pub(crate) struct UserFilter {
 }
 
 /// Values to include and values to exclude.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Signed {
     include: Vec<String>,
     exclude: Vec<String>,
@@ -62,7 +62,7 @@ impl Signed {
 }
 
 /// A stretch of time, open or closed at both ends alike.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Span {
     after: Option<i64>,
     before: Option<i64>,

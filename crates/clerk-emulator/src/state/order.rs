@@ -13,7 +13,7 @@ use super::stretch::Stretch;
 use super::user::User;
 use super::users::Position;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 enum Key {
     CreatedAt,
     UpdatedAt,
@@ -28,19 +28,21 @@ enum Key {
 }
 
 /// A sort key with its direction.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub(crate) struct Order {
     key: Key,
     descending: bool,
 }
 
 /// One page of users, as a request describes it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct UserListing {
     pub(crate) filter: UserFilter,
-    order: Order,
-    page: Page,
-    starting_after: Option<String>,
+    pub(crate) order: Order,
+    pub(crate) page: Page,
+    pub(crate) starting_after: Option<String>,
+    /// Whether the cursor's user is taken for deleted, there or not.
+    pub(crate) cursor_vanished: bool,
 }
 
 impl Order {
@@ -99,6 +101,7 @@ impl UserListing {
             order: Order::parse(query.first("order_by").unwrap_or("-created_at"))?,
             page: query.page()?,
             starting_after: query.first("starting_after").map(str::to_owned),
+            cursor_vanished: false,
         };
         if listing.starting_after.is_some() {
             if listing.order.key != Key::CreatedAt {
@@ -116,7 +119,7 @@ impl UserListing {
     pub(crate) fn select(&self, world: &World, deleted: DeletedCursor) -> Result<Vec<Arc<User>>, Refusal> {
         let cursor = match &self.starting_after {
             None => None,
-            Some(id) => match Self::cursor(world, id, deleted)? {
+            Some(id) => match self.cursor(world, id, deleted)? {
                 Some(position) => Some(position),
                 None => return Ok(Vec::new()),
             },
@@ -179,15 +182,17 @@ impl UserListing {
     }
 
     /// Where the walk goes on; `None` when there is nothing to go on to.
-    fn cursor(world: &World, id: &str, deleted: DeletedCursor) -> Result<Option<Position>, Refusal> {
-        if let Some(user) = world.users.get(id) {
-            return Ok(Some(world.users.position(user.created_at, &user.id)));
+    fn cursor(&self, world: &World, id: &str, deleted: DeletedCursor) -> Result<Option<Position>, Refusal> {
+        let place = |user: &Arc<User>| Some(world.users.position(user.created_at, &user.id));
+        let there = world.users.get(id);
+        if let Some(user) = there
+            && !self.cursor_vanished
+        {
+            return Ok(place(user));
         }
-        match (deleted, world.users.before(id)) {
+        match (deleted, there.or_else(|| world.users.before(id).flatten())) {
             (DeletedCursor::Empty, Some(_)) => Ok(None),
-            (DeletedCursor::Continues, Some(Some(user))) => {
-                Ok(Some(world.users.position(user.created_at, &user.id)))
-            }
+            (DeletedCursor::Continues, Some(user)) => Ok(place(user)),
             _ => Err(Refusal::bad_value("starting_after", format!("No user was found with id {id}"))),
         }
     }

@@ -15,6 +15,8 @@ mod handshake;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod list_faults;
+#[cfg(test)]
 mod listing;
 #[cfg(test)]
 mod organizations;
