@@ -1,15 +1,13 @@
 //! Users by the million: plausible, all different, and small in memory.
 
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::id::IdSource;
 
-use super::user::{Identifier, Metadata, User, Verification, day_of};
+use super::user::{Identifier, Metadata, User, Verification, day_of, document};
 
 const FIRST_NAMES: [&str; 16] = [
     "Ada",
@@ -89,7 +87,7 @@ pub(crate) struct Maker {
 
 impl Maker {
     pub(crate) fn new() -> Self {
-        Self { documents: (0..DOCUMENTS).map(document).collect() }
+        Self { documents: (0..DOCUMENTS).map(documents).collect() }
     }
 
     /// The user of this number. Only identifiers are random; everything else follows from the number.
@@ -123,11 +121,8 @@ fn pick<T>(list: &[T], number: u64) -> &T {
     &list[(number % list.len() as u64) as usize]
 }
 
-fn document(number: u64) -> Metadata {
-    let map = |value: Value| match value {
-        Value::Object(map) => Arc::new(map),
-        _ => Arc::default(),
-    };
+fn documents(number: u64) -> Metadata {
+    let map = |value: Value| document(value.as_object().unwrap_or(&Map::new()));
     let plan = ["free", "team", "business", "enterprise"][(number % 4) as usize];
     Metadata {
         public: map(json!({

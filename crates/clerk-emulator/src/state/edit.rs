@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::id::IdSource;
 use crate::refusal::Refusal;
 
 use super::password::Password;
-use super::user::{Identifier, LOCKOUT_MS, User, Verification, day_of};
+use super::user::{Identifier, LOCKOUT_MS, User, Verification, day_of, document, members};
 use super::user_body::Kind;
 
 #[derive(Clone, Debug)]
@@ -139,8 +140,13 @@ impl Edit {
                 user.password = Some(Password::of_other_system());
                 user.password_last_updated_at = Some(now_ms);
             }
-            Self::SetMetadata { document, value } => *metadata(user, document) = Arc::new(value),
-            Self::MergeMetadata { document, value } => merge(Arc::make_mut(metadata(user, document)), value),
+            Self::SetMetadata { document: which, value } => *metadata(user, which) = document(&value),
+            Self::MergeMetadata { document: which, value } => {
+                let kept = metadata(user, which);
+                let mut merged = members(kept);
+                merge(&mut merged, value);
+                *kept = document(&merged);
+            }
             Self::Image(url) => user.image_url = url,
             Self::Totp(enabled) => {
                 let moment = if enabled { &mut user.mfa_enabled_at } else { &mut user.mfa_disabled_at };
@@ -184,7 +190,7 @@ fn position(list: &[Identifier], which: &str) -> Result<usize, Refusal> {
         .ok_or_else(|| Refusal::not_found(format!("{which} does not belong to this user")))
 }
 
-fn metadata(user: &mut User, document: Document) -> &mut Arc<Map<String, Value>> {
+fn metadata(user: &mut User, document: Document) -> &mut Arc<RawValue> {
     match document {
         Document::Public => &mut user.metadata.public,
         Document::Private => &mut user.metadata.private,

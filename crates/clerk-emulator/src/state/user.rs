@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::password::Password;
@@ -51,22 +52,34 @@ pub(crate) struct User {
     pub(crate) updated_at: i64,
 }
 
-/// The three documents an app may keep with a user. Versions of a user share them, and so do users made in bulk.
+/// The three documents an app may keep with a user, each a JSON object. They are kept as they are written, because that
+/// is done far more often than they change, and are shared by the versions of a user and by users made in bulk.
 #[derive(Clone, Debug)]
 pub(crate) struct Metadata {
-    pub(crate) public: Arc<Map<String, Value>>,
-    pub(crate) private: Arc<Map<String, Value>>,
-    pub(crate) unsafe_: Arc<Map<String, Value>>,
+    pub(crate) public: Arc<RawValue>,
+    pub(crate) private: Arc<RawValue>,
+    pub(crate) unsafe_: Arc<RawValue>,
 }
 
 /// Most documents are empty, and a million users are to fit into memory.
-static NOTHING: LazyLock<Arc<Map<String, Value>>> = LazyLock::new(Arc::default);
+static NOTHING: LazyLock<Arc<RawValue>> = LazyLock::new(|| document(&Map::new()));
 
 impl Default for Metadata {
     fn default() -> Self {
         let nothing = || Arc::clone(&NOTHING);
         Self { public: nothing(), private: nothing(), unsafe_: nothing() }
     }
+}
+
+/// A document as it is kept.
+pub(crate) fn document(members: &Map<String, Value>) -> Arc<RawValue> {
+    // Nothing in a map of JSON values cannot be written.
+    to_raw_value(members).unwrap_or_else(|_| RawValue::NULL.to_owned()).into()
+}
+
+/// The members of a document.
+pub(crate) fn members(document: &RawValue) -> Map<String, Value> {
+    serde_json::from_str(document.get()).unwrap_or_default()
 }
 
 /// An e-mail address, a phone number or a wallet.

@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::user::{ATTEMPTS, Identifier, User, Verification};
 
@@ -62,9 +63,9 @@ struct Fields<'a> {
     profile_image_url: &'a str,
     image_url: &'a str,
     has_image: bool,
-    public_metadata: &'a Map<String, Value>,
-    private_metadata: &'a Map<String, Value>,
-    unsafe_metadata: &'a Map<String, Value>,
+    public_metadata: &'a RawValue,
+    private_metadata: &'a RawValue,
+    unsafe_metadata: &'a RawValue,
     email_addresses: Identifiers<'a>,
     phone_numbers: Identifiers<'a>,
     web3_wallets: Identifiers<'a>,

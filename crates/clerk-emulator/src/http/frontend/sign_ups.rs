@@ -55,7 +55,7 @@ pub(crate) async fn create(
         "password_enabled": true,
         "first_name": user.first_name,
         "last_name": user.last_name,
-        "unsafe_metadata": *user.metadata.unsafe_,
+        "unsafe_metadata": &*user.metadata.unsafe_,
         "public_metadata": {},
         "custom_action": false,
         "external_id": null,
