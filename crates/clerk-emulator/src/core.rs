@@ -16,8 +16,8 @@ pub(crate) use members::MembershipChange;
 pub(crate) use organizations::{OrganizationChange, OrganizationDraft};
 pub(crate) use sign_up::Registration;
 
-use lists::Lists;
 use std::fmt;
+use std::mem;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
@@ -41,6 +41,8 @@ use crate::token::{Keyring, NamedKey};
 use crate::webhook::{
     Delivery, DeliveryLog, DeliveryState, Endpoint, HttpRequest, Message, Queue, Signer, envelope,
 };
+
+use lists::Lists;
 
 /// Changes a slow subscriber may fall behind by before it misses some.
 const CHANGES_KEPT: usize = 1_024;
@@ -294,7 +296,9 @@ impl Core {
     pub(crate) fn reset(&self) {
         self.faults.clear();
         self.cancel_waiting();
-        *self.write() = World::new(&self.config);
+        // A large one takes a while to fall apart, which nobody has to wait for at the lock.
+        let old = mem::replace(&mut *self.write(), World::new(&self.config));
+        drop(old);
         self.set_handshake(|settings| *settings = HandshakeSettings::of(&self.config));
         self.reset_lists();
         self.log.clear();
