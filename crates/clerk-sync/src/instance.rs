@@ -65,7 +65,7 @@ pub async fn bind(
     let permit = budget.permit(Lane::Person, PATIENCE).await?;
     let answer = clerk.instance(permit).await;
     if let Some(retry_after) = answer.as_ref().err().and_then(ClerkError::retry_after) {
-        budget.close_for(retry_after);
+        budget.throttled(retry_after);
     }
     let found = answer?.id;
     if let Some(bound) = bound.filter(|bound| bound.instance_id != found) {

@@ -4,7 +4,7 @@ use crate::mirror::Mirror;
 use async_trait::async_trait;
 use clerk_auth::{Backend, BackendError, HttpBackend, RefreshFailure, RefreshRequest, jwks::JwkSet};
 use clerk_sync::{
-    clerk::{Budget, ClerkError, Lane},
+    clerk::{Budget, ClerkError, Lane, Permit},
     metrics::Metrics,
 };
 use std::{sync::Arc, time::Duration};
@@ -31,10 +31,12 @@ impl BudgetedBackend {
         Self { clerk, budget, strangers, metrics }
     }
 
-    async fn permit(&self) -> Result<(), BackendError> {
+    /// To be kept until the answer is there.
+    async fn permits(&self) -> Result<[Permit; 2], BackendError> {
         let limited = |error: ClerkError| BackendError::RateLimited(error.retry_after());
-        self.strangers.permit(Lane::Person, PATIENCE).await.map_err(limited)?;
-        self.budget.permit(Lane::Person, PATIENCE).await.map(drop).map_err(limited)
+        let of_strangers = self.strangers.permit(Lane::Person, PATIENCE).await.map_err(limited)?;
+        let of_all = self.budget.permit(Lane::Person, PATIENCE).await.map_err(limited)?;
+        Ok([of_strangers, of_all])
     }
 
     fn note<T>(&self, call: &'static str, answer: Result<T, BackendError>) -> Result<T, BackendError> {
@@ -47,7 +49,7 @@ impl BudgetedBackend {
         };
         self.metrics.clerk_call(call, status);
         if let Err(BackendError::RateLimited(Some(after))) = &answer {
-            self.budget.close_for(*after);
+            self.budget.throttled(*after);
         }
         answer
     }
@@ -63,16 +65,17 @@ impl Backend for BudgetedBackend {
         if !is_nonce(nonce) {
             return Err(BackendError::NotFound);
         }
-        self.permit().await?;
+        let _permits = self.permits().await?;
         self.note("handshake_payload", self.clerk.handshake_payload(nonce).await)
     }
 
     async fn refresh(&self, request: &RefreshRequest) -> Result<Vec<String>, RefreshFailure> {
-        self.permit().await.map_err(|_| RefreshFailure::Unreachable)?;
+        let permits = self.permits().await.map_err(|_| RefreshFailure::Unreachable)?;
         let answer = self.clerk.refresh(request).await;
+        drop(permits);
         let is_limited = matches!(&answer, Err(RefreshFailure::Refused(code)) if code == "too_many_requests");
         if is_limited {
-            self.budget.close_for(RATE_LIMITED);
+            self.budget.throttled(RATE_LIMITED);
         }
         let status = match &answer {
             Ok(_) => "200",

@@ -79,7 +79,7 @@ impl Reads {
         }
         if let Some((waiting, its_lane)) = &slot.waiting {
             let waiting = waiting.clone();
-            self.budget.raise(its_lane, lane);
+            its_lane.raise(lane);
             return waiting;
         }
         let (answer, pending) = watch::channel(None);
@@ -110,7 +110,7 @@ impl Reads {
                 }
                 let outcome = self.api.user(permit, &user).await;
                 if let Some(retry_after) = outcome.as_ref().err().and_then(ClerkError::retry_after) {
-                    self.budget.close_for(retry_after);
+                    self.budget.throttled(retry_after);
                 }
                 outcome.map(Arc::new)
             }
