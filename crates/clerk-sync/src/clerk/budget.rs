@@ -5,6 +5,7 @@ mod pace;
 mod permit;
 mod queue;
 mod state;
+mod throttle;
 mod waiting;
 mod window;
 
@@ -68,10 +69,17 @@ impl Budget {
         Waiting::new(Arc::clone(&self.shared), Arc::clone(lane), patience).permit().await
     }
 
-    /// Clerk answered 429: no call before `retry_after` has passed.
+    /// Clerk answered 429: no call before `retry_after` has passed, and fewer after that. If it goes well the whole limit is
+    /// in use again about 100 seconds later.
     pub fn throttled(&self, retry_after: Duration) {
         let mut inner = self.shared.inner();
         inner.state.throttled(self.shared.clock.monotonic(), retry_after);
+    }
+
+    /// Calls that may be made in any ten seconds now: the limit, or less after a 429.
+    pub fn effective_limit(&self) -> u32 {
+        let now = self.shared.clock.monotonic();
+        self.shared.inner().state.effective(now)
     }
 }
 

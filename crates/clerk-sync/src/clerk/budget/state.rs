@@ -3,6 +3,7 @@
 use super::{
     lane::{Lane, PerLane},
     pace::Pace,
+    throttle::Throttle,
     window::{WINDOW, Window},
 };
 use std::time::Duration;
@@ -30,8 +31,7 @@ pub(super) struct State {
     background_pace: Pace,
     /// How long a call takes, smoothed.
     duration: Duration,
-    /// Clerk said `Retry-After`: nothing before this.
-    closed_until: Duration,
+    throttle: Throttle,
 }
 
 impl State {
@@ -43,7 +43,7 @@ impl State {
             pace: Pace::default(),
             background_pace: Pace::default(),
             duration: Duration::ZERO,
-            closed_until: Duration::ZERO,
+            throttle: Throttle::default(),
         }
     }
 
@@ -75,12 +75,12 @@ impl State {
         waiting: &PerLane<usize>,
         before: usize,
     ) -> Duration {
-        let places = self.effective();
+        let places = self.effective(now);
         // A paced lane's calls wait for their pace, and hold back nobody meanwhile.
         let higher = |other: &Lane| *other < lane && !other.is_paced();
         let ahead: usize =
             Lane::ALL.iter().filter(|other| higher(other)).map(|other| waiting.of(*other)).sum();
-        let mut wait = self.closed_until.saturating_sub(now);
+        let mut wait = self.throttle.closed_for(now);
         wait = wait.max(self.all.until_room(now, as_places(places), ahead + before + 1));
         let later = |pace: &Pace, interval: Duration| {
             pace.until(now, interval) + interval.saturating_mul(u32::try_from(before).unwrap_or(u32::MAX))
@@ -89,7 +89,7 @@ impl State {
             wait = wait.max(later(&self.pace, self.interval(places)));
         }
         if lane == Lane::Background {
-            let most = self.background_limit();
+            let most = self.background_limit(now);
             wait = wait.max(self.background.until_room(now, as_places(most), before + 1));
             wait = wait.max(later(&self.background_pace, self.interval(most)));
         }
@@ -99,10 +99,10 @@ impl State {
     fn begin(&mut self, now: Duration, lane: Lane, since: Duration) {
         self.all.begin();
         let ahead = WINDOW + self.duration;
-        self.pace.advance(now, since, self.interval(self.effective()), ahead);
+        self.pace.advance(now, since, self.interval(self.effective(now)), ahead);
         if lane == Lane::Background {
             self.background.begin();
-            self.background_pace.advance(now, since, self.interval(self.background_limit()), ahead);
+            self.background_pace.advance(now, since, self.interval(self.background_limit(now)), ahead);
         }
     }
 
@@ -115,18 +115,19 @@ impl State {
         self.duration = (self.duration * 15 + now.saturating_sub(started)) / 16;
     }
 
-    /// Obeys a `Retry-After`.
+    /// Clerk answered 429.
     pub(super) fn throttled(&mut self, now: Duration, retry_after: Duration) {
-        self.closed_until = self.closed_until.max(now.saturating_add(retry_after));
+        self.throttle.throttled(now, retry_after);
     }
 
     /// Calls in any ten seconds, now.
-    pub(super) fn effective(&self) -> u32 {
-        self.limit
+    pub(super) fn effective(&self, now: Duration) -> u32 {
+        // The part is at most 1, so this is never more than the limit.
+        ((f64::from(self.limit) * self.throttle.part(now)) as u32).max(1)
     }
 
-    fn background_limit(&self) -> u32 {
-        self.effective().min((self.limit / 2).max(1))
+    fn background_limit(&self, now: Duration) -> u32 {
+        self.effective(now).min((self.limit / 2).max(1))
     }
 
     /// A place is taken for the window and as long as a call takes: this is how often one becomes free.
