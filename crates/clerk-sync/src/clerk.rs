@@ -6,6 +6,7 @@ mod budget;
 mod error;
 mod http;
 mod reads;
+pub mod shares;
 
 pub use budget::{Budget, Lane, Permit};
 pub use error::{ClerkError, ClerkErrorKind};
