@@ -13,6 +13,11 @@ use async_trait::async_trait;
 use std::{fmt, time::Duration};
 
 mod fair;
+mod heartbeat;
+
+#[cfg(test)]
+pub(super) use heartbeat::Heartbeat;
+pub use heartbeat::share;
 
 /// How long a grant may be used, from before it was asked for.
 pub const GRANT_LASTS: Duration = Duration::from_secs(10);

@@ -3,6 +3,7 @@ use clerk_auth::clock::ManualClock;
 
 mod harness;
 mod lanes;
+mod replicas;
 mod shared_instance;
 mod waiting;
 mod windows;

@@ -66,9 +66,9 @@ impl Waiting {
             }
             None => {
                 let waiting = inner.queue.waiting();
-                let wait = inner.state.wait(now, lane, &waiting, *waiting.of(lane));
-                if now.saturating_add(wait) > self.deadline {
-                    return Look::GiveUp(wait);
+                let before = *waiting.of(lane);
+                if now.saturating_add(inner.state.soonest(now, lane, &waiting, before)) > self.deadline {
+                    return Look::GiveUp(inner.state.wait(now, lane, &waiting, before));
                 }
                 (inner.queue.join(lane, Arc::clone(&self.lane)), false)
             }
@@ -83,7 +83,8 @@ impl Waiting {
                 Look::Sleep(left)
             };
         }
-        match inner.state.try_permit(now, lane, self.since, &inner.queue.waiting()) {
+        let waiting = inner.queue.waiting();
+        match inner.state.try_permit(now, lane, self.since, &waiting) {
             Answer::Granted => {
                 self.place = None;
                 inner.queue.leave(number, lane);
@@ -92,8 +93,15 @@ impl Waiting {
                 }
                 Look::Go(Permit::new(Arc::clone(&self.shared), lane, now))
             }
-            Answer::Wait(wait) if wait > left => Look::GiveUp(wait),
-            Answer::Wait(wait) => Look::Sleep(wait.min(RECHECK)),
+            Answer::Wait(wait) => {
+                if inner.state.is_short(now, lane, &waiting) {
+                    self.shared.hungry.notify_one();
+                }
+                if left.is_zero() || inner.state.soonest(now, lane, &waiting, 0) > left {
+                    return Look::GiveUp(wait);
+                }
+                Look::Sleep(wait.min(RECHECK).min(left))
+            }
         }
     }
 

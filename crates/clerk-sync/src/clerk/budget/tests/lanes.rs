@@ -6,7 +6,7 @@ use rstest::rstest;
 use std::time::Duration;
 
 /// The longest and the mean wait of people who come while an import and timers run, one in each `every` ms.
-fn waits(limit: u32, every: u64, burst: u64, slowest: u64) -> (Duration, Duration) {
+fn waits(limit: u32, every: u64, slowest: u64) -> (Duration, Duration) {
     let (mut dice, mut clerk) = (Dice(9), FakeClerk::new(u32::MAX));
     let mut process = Process::new(State::new(limit));
     let mut now = s(50);
@@ -16,7 +16,7 @@ fn waits(limit: u32, every: u64, burst: u64, slowest: u64) -> (Duration, Duratio
             process.keep(now, Lane::Background, 5);
         }
         if now > s(55) && dice.below(every) < 5 {
-            process.ask(now, Lane::Person, burst as usize);
+            process.ask(now, Lane::Person, 1);
         }
         process.step(now, &mut clerk, &mut dice, ms(slowest));
         now += STEP;
@@ -41,7 +41,7 @@ fn a_person_in_the_middle_of_an_import_waits_for_few_places(
     #[case] places: u32,
 ) {
     let place = s(10) / limit;
-    let (longest, mean) = waits(limit, every, 1, 5);
+    let (longest, mean) = waits(limit, every, 5);
     assert!(longest <= places * place + STEP, "{longest:?}");
     assert!(mean <= place + STEP, "{mean:?}");
 }
@@ -51,7 +51,7 @@ fn a_person_in_the_middle_of_an_import_waits_for_few_places(
 #[case::production(1_000, 200)]
 fn calls_that_take_their_time_change_little(#[case] limit: u32, #[case] every: u64) {
     let place = s(10) / limit;
-    let (longest, mean) = waits(limit, every, 1, 600);
+    let (longest, mean) = waits(limit, every, 600);
     assert!(longest <= 10 * place, "{longest:?}");
     assert!(mean <= 2 * place, "{mean:?}");
 }
