@@ -57,6 +57,8 @@ impl Waiting {
         let mut guard = shared.inner();
         let inner: &mut Inner = &mut guard;
         let now = shared.clock.monotonic();
+        // Without any patience it is zero at once; what may go now goes all the same.
+        let left = self.deadline.saturating_sub(now);
         let lane = self.lane.get();
         let (number, waited) = match self.place {
             Some((number, before)) if before == lane => (number, true),
@@ -67,14 +69,13 @@ impl Waiting {
             None => {
                 let waiting = inner.queue.waiting();
                 let before = *waiting.of(lane);
-                if now.saturating_add(inner.state.soonest(now, lane, &waiting, before)) > self.deadline {
+                if inner.state.soonest(now, lane, &waiting, before) > left {
                     return Look::GiveUp(inner.state.wait(now, lane, &waiting, before));
                 }
                 (inner.queue.join(lane, Arc::clone(&self.lane)), false)
             }
         };
         self.place = Some((number, lane));
-        let left = self.deadline.saturating_sub(now);
         if !inner.queue.is_first(number, lane) {
             // Whoever becomes the first is woken.
             return if left.is_zero() {

@@ -2,7 +2,7 @@
 
 use super::{PATIENT, budget, settle};
 use crate::clerk::budget::{Budget, Lane, RaisableLane};
-use clerk_auth::clock::{Clock, ManualClock};
+use clerk_auth::clock::{Clock, ManualClock, SystemClock};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -167,4 +167,15 @@ async fn thousands_wait_cheaply() {
     }
     assert_eq!(names.len(), 5_000);
     assert!(names.is_sorted());
+}
+
+/// The machine's clock moves on while a call asks.
+#[tokio::test]
+async fn what_is_free_needs_no_patience() {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let budget = Budget::new(1_000, clock);
+    for _ in 0..1_000 {
+        drop(budget.permit(Lane::Person, Duration::ZERO).await.expect("it is free"));
+    }
+    assert!(budget.permit(Lane::Person, Duration::ZERO).await.is_err());
 }
