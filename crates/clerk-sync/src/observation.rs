@@ -22,6 +22,12 @@ pub enum Flow {
     Ensure,
     /// A person on the way from sign-up, or one who returns (A, C).
     Visit,
+    /// The import of everyone (E).
+    Import,
+    /// A look at what changed lately (E).
+    CatchUp,
+    /// A comparison of everything (E).
+    Scrub,
 }
 
 impl Flow {
@@ -34,6 +40,9 @@ impl Flow {
             Self::Replay => "replay",
             Self::Ensure => "ensure",
             Self::Visit => "visit",
+            Self::Import => "import",
+            Self::CatchUp => "catch_up",
+            Self::Scrub => "scrub",
         }
     }
 }
@@ -92,5 +101,13 @@ impl Observation {
 }
 
 fn plain(version: Version, fingerprint: Fingerprint) -> Claim {
-    Claim { version, fingerprint, lifts_as_of: None, resets: None, settles: false, restores: false }
+    Claim {
+        version,
+        fingerprint,
+        lifts_as_of: None,
+        resets: None,
+        settles: false,
+        restores: false,
+        quiet: false,
+    }
 }

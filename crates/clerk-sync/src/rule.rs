@@ -75,9 +75,11 @@ pub struct Claim {
     pub resets: Option<i64>,
     /// Read in answer to a tie; if it wins, it asks for no further read.
     pub settles: bool,
-    /// The table lacks the row, though the ledger says that it is there: the row is written also where this claim
-    /// says nothing new. It changes nothing about which observation stands.
+    /// The table does not hold what the ledger says: the row is written, or deleted, also where this claim says
+    /// nothing new. It changes nothing about which observation stands.
     pub restores: bool,
+    /// One of very many that were seen on a walk through everything: not worth a write if only the as-of moves.
+    pub quiet: bool,
 }
 
 /// Why the standing observation stayed or went.

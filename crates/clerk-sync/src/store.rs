@@ -14,8 +14,11 @@ use std::{fmt, sync::Arc};
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod coordination;
 mod dead_letter;
 mod error;
+mod inventory;
+mod lease_rule;
 pub mod memory;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod multirow;
@@ -37,11 +40,15 @@ mod schema;
 pub mod sqlite;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 mod stored;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+mod strays;
 
+pub use coordination::{Coordination, DecideShare, Lease, Notes, Progress, Run, ShareRow};
 pub use dead_letter::{DeadLetter, NewDeadLetter};
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 use error::driver_failure;
 pub use error::{StoreError, StoreErrorKind};
+pub use inventory::{Inventory, Living, Stored};
 pub use open::{OpenError, open};
 
 /// The ledger's entry of one user.
@@ -177,7 +184,7 @@ impl SchemaState {
 ///
 /// Every method that fails leaves nothing half-done. None waits longer than about 15 s.
 #[async_trait]
-pub trait Store: Send + Sync + fmt::Debug + 'static {
+pub trait Store: Coordination + Inventory + Send + Sync + fmt::Debug + 'static {
     /// The database's name for people: `PostgreSQL`, `MySQL`, `SQLite`, `memory`.
     fn name(&self) -> &'static str;
 
@@ -194,7 +201,16 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// [`StoreErrorKind::Rejected`] where the database refuses a row for what it holds; then nothing of the batch
     /// is written, and the caller splits it. Any other kind concerns the whole batch.
-    async fn commit(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError>;
+    async fn commit(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
+        self.commit_noting(batch, &Notes::default()).await
+    }
+
+    /// The same, with the progress of a run, which is written in the same transaction. Either may be empty.
+    ///
+    /// # Errors
+    /// As [`Store::commit`]; and [`StoreErrorKind::Overtaken`] where the lease that the notes name has gone to another
+    /// process.
+    async fn commit_noting(&self, batch: &[Observation], notes: &Notes) -> Result<Vec<Applied>, StoreError>;
 
     /// The ledger's entry of a user, and whether the row itself is there. One look, cheap.
     async fn presence(&self, user: &UserId) -> Result<Presence, StoreError>;

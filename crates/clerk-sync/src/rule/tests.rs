@@ -8,7 +8,15 @@ fn digest(content: u8) -> Digest {
 }
 
 fn claim(version: Version) -> Claim {
-    Claim { version, fingerprint: MAPPING, lifts_as_of: None, resets: None, settles: false, restores: false }
+    Claim {
+        version,
+        fingerprint: MAPPING,
+        lifts_as_of: None,
+        resets: None,
+        settles: false,
+        restores: false,
+        quiet: false,
+    }
 }
 
 fn present(updated_at: i64, as_of: i64, content: u8) -> Claim {

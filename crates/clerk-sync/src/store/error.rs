@@ -15,6 +15,8 @@ pub enum StoreErrorKind {
         /// The constraint.
         constraint: Option<String>,
     },
+    /// Another process has taken the lease over. Stop what was done under it.
+    Overtaken,
     /// Tables, columns or privileges are not as they must be. An operator acts.
     Schema,
     /// A row of ours holds what we never wrote.
@@ -57,6 +59,7 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Unavailable => "the database cannot answer now",
             StoreErrorKind::Contended => "too many writers at once",
             StoreErrorKind::Rejected { .. } => "the database refused the row",
+            StoreErrorKind::Overtaken => "another process has taken over",
             StoreErrorKind::Schema => "the database is not as it must be",
             StoreErrorKind::Corrupt => "a row of ours cannot be read",
         };

@@ -1,8 +1,8 @@
 //! A store in memory: the oracle that the others are compared with, and a mirror for tests of your own.
 
 use super::{
-    Applied, Binding, DeadLetter, Deletions, Entry, FeedEntry, FeedPage, Gauges, NewDeadLetter, Presence,
-    SchemaState, Store, StoreError, Summary, plan,
+    Applied, Binding, DeadLetter, Deletions, Entry, FeedEntry, FeedPage, Gauges, NewDeadLetter, Notes,
+    Presence, SchemaState, Store, StoreError, Summary, plan,
 };
 use crate::{
     mapping::{Mapping, Row},
@@ -16,6 +16,11 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+
+mod desk;
+mod inventory;
+
+use desk::Desk;
 
 /// See the module.
 #[derive(Debug)]
@@ -34,6 +39,7 @@ struct Tables {
     last_letter: i64,
     binding: Option<Binding>,
     last_event_at: Option<i64>,
+    desk: Desk,
 }
 
 impl MemoryStore {
@@ -62,9 +68,10 @@ impl Store for MemoryStore {
         1
     }
 
-    async fn commit(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
+    async fn commit_noting(&self, batch: &[Observation], notes: &Notes) -> Result<Vec<Applied>, StoreError> {
         let mut guard = self.tables();
         let tables = &mut *guard;
+        tables.desk.note(notes)?;
         let plan = plan::plan(batch, &tables.ledger);
         for (user, entry) in plan.new_entries.iter().chain(&plan.changed_entries) {
             tables.ledger.insert((*user).clone(), *entry);

@@ -23,6 +23,18 @@ impl<'a, T> Iterator for Runs<'a, T> {
     }
 }
 
+/// Sizes of lists that are asked for in one statement, the last for as many as a caller may ask for at once.
+#[cfg(feature = "mysql")]
+const LISTS: [usize; 5] = [1, 4, 16, 64, 500];
+
+/// `items` up to the next fixed size: the last one several times, which asks for nothing more.
+#[cfg(feature = "mysql")]
+pub(super) fn padded<T>(items: &[T]) -> Vec<&T> {
+    let size = LISTS.into_iter().find(|size| *size >= items.len()).unwrap_or(items.len());
+    let missing = size - items.len();
+    items.iter().chain(items.last().into_iter().cycle().take(missing)).collect()
+}
+
 /// `(?, ?), (?, ?)`: `rows` times `columns` placeholders.
 pub(super) fn tuples(columns: usize, rows: usize) -> String {
     let tuple = format!("({})", vec!["?"; columns].join(", "));
@@ -45,6 +57,14 @@ mod tests {
         assert_eq!(sizes, [64, 64, 16, 4, 1, 1, 1]);
         assert_eq!(runs(&items).flatten().copied().collect::<Vec<_>>(), items);
         assert_eq!(runs::<usize>(&[]).count(), 0);
+    }
+
+    #[cfg(feature = "mysql")]
+    #[test]
+    fn lists_are_padded_with_their_last() {
+        assert_eq!(padded(&[1, 2, 3, 4, 5])[3..], [&4; 1].into_iter().chain([&5; 12]).collect::<Vec<_>>());
+        assert_eq!(padded(&(0..501).collect::<Vec<_>>()).len(), 501);
+        assert_eq!(padded::<i32>(&[]), Vec::<&i32>::new());
     }
 
     #[test]

@@ -5,15 +5,17 @@
 
 mod commit;
 mod connect;
+mod coordination;
 mod dead_letters;
 mod errors;
+mod inventory;
 mod meta;
 mod migrate;
 mod read;
 
 use super::{
-    Applied, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Presence, SchemaState,
-    Store, StoreError, Summary,
+    Applied, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Notes, Presence,
+    SchemaState, Store, StoreError, Summary,
 };
 use crate::{
     database_url::ServerTarget,
@@ -80,8 +82,8 @@ impl Store for MySqlStore {
         4
     }
 
-    async fn commit(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
-        self.commit_batch(batch).await
+    async fn commit_noting(&self, batch: &[Observation], notes: &Notes) -> Result<Vec<Applied>, StoreError> {
+        self.commit_batch(batch, notes).await
     }
 
     async fn presence(&self, user: &UserId) -> Result<Presence, StoreError> {

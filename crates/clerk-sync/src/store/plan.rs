@@ -4,7 +4,7 @@ use super::{Applied, Entry};
 use crate::{
     mapping::Row,
     observation::Observation,
-    rule::{Change, Standing, State, Verdict, decide, effect},
+    rule::{Change, Standing, State, Verdict, Version, decide, effect},
     user_id::UserId,
 };
 use std::collections::{BTreeMap, HashMap};
@@ -89,6 +89,7 @@ fn plan_user<'a>(
     let mut standing = standing_before;
     let mut maker: Option<usize> = None;
     let mut restored = false;
+    let mut quiet = true;
     for &position in positions {
         let Some(observation) = batch.get(position) else { continue };
         let decision = decide(standing, &observation.claim);
@@ -98,6 +99,7 @@ fn plan_user<'a>(
         {
             maker = Some(position);
         }
+        quiet &= observation.claim.quiet;
         if observation.claim.restores && decision.verdict != Verdict::Stale {
             maker = maker.or(Some(position));
             restored = true;
@@ -115,9 +117,9 @@ fn plan_user<'a>(
     let Some(after) = standing else { return };
     let by = maker.and_then(|position| batch.get(position));
     let mut effect = effect(standing_before.as_ref(), &after);
-    if restored && !effect.row && after.version.state != State::Gone {
+    if restored && !effect.row {
         effect.row = true;
-        // To readers the row was there all along, and now is once more.
+        // To readers the row was as it should be all along, and now is once more.
         effect.change = (after.version.state == State::Present).then_some(Change::Updated);
     }
     let known = before.and_then(|entry| entry.created_at);
@@ -128,6 +130,7 @@ fn plan_user<'a>(
     let entry = Entry { standing: after, created_at };
     match before {
         None => plan.new_entries.push((user, entry)),
+        Some(before) if quiet && !effect.row && only_seen_later(before, &entry) => {}
         Some(before) if effect.ledger || effect.row || *before != entry => {
             plan.changed_entries.push((user, entry));
             plan.changed_from.push(*before);
@@ -151,6 +154,12 @@ fn plan_user<'a>(
             applied.change = Some(change);
         }
     }
+}
+
+/// Whether nothing but the as-of differs.
+fn only_seen_later(before: &Entry, after: &Entry) -> bool {
+    let version = Version { as_of: before.standing.version.as_of, ..after.standing.version };
+    Entry { standing: Standing { version, ..after.standing }, ..*after } == *before
 }
 
 #[cfg(test)]

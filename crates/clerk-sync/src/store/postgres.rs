@@ -7,15 +7,17 @@ mod bell;
 mod bind;
 mod commit;
 mod connect;
+mod coordination;
 mod dead_letters;
 mod errors;
+mod inventory;
 mod meta;
 mod migrate;
 mod read;
 mod write;
 
 use super::{
-    Applied, Bell, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Presence,
+    Applied, Bell, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Notes, Presence,
     SchemaState, Store, StoreError, Summary,
 };
 use crate::{
@@ -80,8 +82,8 @@ impl Store for PostgresStore {
         2
     }
 
-    async fn commit(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
-        self.commit_batch(batch).await
+    async fn commit_noting(&self, batch: &[Observation], notes: &Notes) -> Result<Vec<Applied>, StoreError> {
+        self.commit_batch(batch, notes).await
     }
 
     async fn presence(&self, user: &UserId) -> Result<Presence, StoreError> {

@@ -10,6 +10,12 @@ use crate::{
     user_id::UserId,
 };
 
+mod desk;
+mod listing;
+
+pub(super) use desk::{read_lease, read_progress, read_shares};
+pub(super) use listing::{LivingRange, read_living, read_stored, read_user};
+
 /// One row of an answer, by position. Every statement selects columns that read as one of these.
 pub(super) trait Cells {
     /// Text; `None` is null.

@@ -5,8 +5,8 @@ use crate::{
     observation::Observation,
     rule::{Verdict, decide},
     store::{
-        Applied, Bell, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Presence,
-        SchemaState, Store, StoreError, StoreErrorKind, Summary,
+        Applied, Bell, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Notes,
+        Presence, SchemaState, Store, StoreError, StoreErrorKind, Summary,
     },
     user_id::UserId,
 };
@@ -16,6 +16,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::Semaphore;
+
+mod coordination;
 
 /// What happens to one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -200,7 +202,7 @@ impl GatedStore {
         Ok(false)
     }
 
-    async fn pass(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
+    async fn pass(&self, batch: &[Observation], notes: &Notes) -> Result<Vec<Applied>, StoreError> {
         let fail = |kind: StoreErrorKind| Err(StoreError::new(kind, "testing", ""));
         let held = self.gate().held;
         if held {
@@ -227,7 +229,7 @@ impl GatedStore {
         if self.has_refused_row(batch).await? {
             return fail(StoreErrorKind::Rejected { constraint: Some("users_by_username".to_owned()) });
         }
-        let applied = self.inner.commit(batch).await?;
+        let applied = self.inner.commit_noting(batch, notes).await?;
         for (observation, applied) in batch.iter().zip(&applied) {
             let restored = observation.claim.restores && applied.verdict != Verdict::Stale;
             if restored || applied.verdict == Verdict::Stands {
@@ -262,7 +264,7 @@ impl Store for GatedStore {
         self.concurrent
     }
 
-    async fn commit(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
+    async fn commit_noting(&self, batch: &[Observation], notes: &Notes) -> Result<Vec<Applied>, StoreError> {
         let users: HashSet<UserId> = batch.iter().map(|observation| observation.user.clone()).collect();
         {
             let mut gate = self.gate();
@@ -271,7 +273,7 @@ impl Store for GatedStore {
             gate.running.extend(users.iter().cloned());
         }
         let _running = Running { store: self, users };
-        self.pass(batch).await
+        self.pass(batch, notes).await
     }
 
     async fn presence(&self, user: &UserId) -> Result<Presence, StoreError> {

@@ -11,7 +11,7 @@ use crate::{
     mapping::{Mapping, Row, Value, quoted},
     observation::Observation,
     store::{
-        Applied, Entry, StoreError, StoreErrorKind,
+        Applied, Entry, Notes, StoreError, StoreErrorKind,
         multirow::{placeholders, runs, tuples},
         plan::{self, Plan, PlannedChange, PlannedRow},
         provenance,
@@ -54,19 +54,24 @@ const ENTRY_COLUMNS: &str =
     "user_id, state, updated_at, as_of, digest, fingerprint, created_at, lifted_as_of";
 
 impl MySqlStore {
-    pub(super) async fn commit_batch(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
-        while_contended(|| self.try_commit(batch)).await
+    pub(super) async fn commit_batch(
+        &self,
+        batch: &[Observation],
+        notes: &Notes,
+    ) -> Result<Vec<Applied>, StoreError> {
+        while_contended(|| self.try_commit(batch, notes)).await
     }
 
-    async fn try_commit(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
+    async fn try_commit(&self, batch: &[Observation], notes: &Notes) -> Result<Vec<Applied>, StoreError> {
         let mut tx = self.begin(COMMITTING).await?;
+        self.hold_lease(&mut tx, notes).await?;
         let before = self.lock_entries(&mut tx, &plan::users(batch)).await?;
         let plan = plan::plan(batch, &before);
-        if plan.writes_nothing() {
+        if plan.writes_nothing() && notes.is_empty() {
             tx.rollback().await.map_err(storing(COMMITTING))?;
             return Ok(plan.applied);
         }
-        self.write(&mut tx, &plan).await?;
+        self.write(&mut tx, &plan, notes).await?;
         tx.commit().await.map_err(storing(COMMITTING))?;
         Ok(plan.applied)
     }
@@ -92,7 +97,7 @@ impl MySqlStore {
         Ok(entries)
     }
 
-    async fn write(&self, tx: &mut Tx, plan: &Plan<'_>) -> Result<(), StoreError> {
+    async fn write(&self, tx: &mut Tx, plan: &Plan<'_>, notes: &Notes) -> Result<(), StoreError> {
         for run in runs(&plan.new_entries) {
             let sql =
                 format!("insert into clerk_sync_users ({ENTRY_COLUMNS}) values {}", tuples(8, run.len()));
@@ -131,6 +136,7 @@ impl MySqlStore {
             query.execute(&mut **tx).await.map_err(storing(COMMITTING))?;
         }
         self.heal(tx, &plan.healed).await?;
+        self.write_notes(tx, notes).await?;
         self.append_changes(tx, &plan.changes).await
     }
 

@@ -19,6 +19,12 @@ pub(super) fn duplicate_key(error: &sqlx::Error) -> Option<String> {
     (error.number() == 1062).then(|| key_name(error.message())).flatten()
 }
 
+/// Whether an index of this name is there already.
+pub(super) fn is_index_there(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error().and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>());
+    error.is_some_and(|error| error.number() == 1061)
+}
+
 fn by_number(error: &MySqlDatabaseError) -> (StoreErrorKind, String) {
     let number = error.number();
     let plain = format!("error {number}");

@@ -1,6 +1,9 @@
 //! The schema on MySQL and MariaDB. Their DDL commits by itself, so every statement can run again.
 
-use super::{MySqlStore, errors::storing};
+use super::{
+    MySqlStore,
+    errors::{is_index_there, storing},
+};
 use crate::{
     mapping::{Column, Kind, Mapping, Source, quoted},
     store::{
@@ -10,11 +13,18 @@ use crate::{
 };
 use sqlx::{AssertSqlSafe, MySqlConnection, Row as _, pool::PoolConnection};
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "the mirror",
-    sql: include_str!("../../../migrations/mysql/0001_mirror.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        name: "the mirror",
+        sql: include_str!("../../../migrations/mysql/0001_mirror.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "reconciling",
+        sql: include_str!("../../../migrations/mysql/0002_reconcile.sql"),
+    },
+];
 
 const KNOWN: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 
@@ -46,7 +56,7 @@ impl MySqlStore {
         }
         for migration in MIGRATIONS.iter().filter(|migration| migration.version > found) {
             for statement in statements(migration.sql) {
-                execute(connection, statement).await?;
+                execute_again(connection, statement).await?;
             }
             execute(
                 connection,
@@ -122,6 +132,14 @@ async fn version(connection: &mut MySqlConnection) -> Result<(i32, Option<String
 
 async fn execute(connection: &mut MySqlConnection, sql: &str) -> Result<(), StoreError> {
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await.map(|_| ()).map_err(storing(DOING))
+}
+
+/// A statement of a migration that may have been cut short: there is no `create index if not exists` in MySQL.
+async fn execute_again(connection: &mut MySqlConnection, sql: &str) -> Result<(), StoreError> {
+    match sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await {
+        Err(error) if is_index_there(&error) => Ok(()),
+        result => result.map(|_| ()).map_err(storing(DOING)),
+    }
 }
 
 fn definition(column: &Column, key: &str) -> String {

@@ -82,10 +82,10 @@ impl MySqlStore {
     }
 }
 
-/// Selects the mapped columns so that each reads back as text or a 64-bit integer.
-fn select(mapping: &Mapping) -> String {
+/// The mapped columns, behind `prefix`, so that each reads back as text or a 64-bit integer.
+pub(super) fn values(mapping: &Mapping, prefix: &str) -> String {
     let columns = mapping.columns().iter().map(|column| {
-        let name = quoted(&column.name, '`');
+        let name = format!("{prefix}{}", quoted(&column.name, '`'));
         match column.kind {
             Kind::Text => name,
             Kind::Integer | Kind::Boolean => format!("cast({name} as signed)"),
@@ -93,5 +93,9 @@ fn select(mapping: &Mapping) -> String {
             Kind::Json => format!("cast({name} as char)"),
         }
     });
-    format!("select {} from {}", columns.collect::<Vec<_>>().join(", "), mapping.table().quoted('`'))
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+fn select(mapping: &Mapping) -> String {
+    format!("select {} from {}", values(mapping, ""), mapping.table().quoted('`'))
 }

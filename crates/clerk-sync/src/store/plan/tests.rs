@@ -20,6 +20,7 @@ fn seen(id: &str, updated_at: i64, as_of: i64, content: u8) -> Observation {
             resets: None,
             settles: false,
             restores: false,
+            quiet: false,
         },
         row: Some(vec![Value::Integer(content.into())].into()),
         created_at: Some(1),

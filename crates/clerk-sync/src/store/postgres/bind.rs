@@ -4,7 +4,7 @@ use super::write::Shape;
 use crate::{
     mapping::{Kind, Mapping, Value},
     store::{
-        Entry,
+        Entry, Notes,
         plan::{Plan, PlannedChange, PlannedRow},
         provenance,
         stored::{digest_bytes, moment, state_code},
@@ -20,9 +20,13 @@ type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
 pub(super) fn plan<'q>(
     mut query: PgQuery<'q>,
     plan: &Plan<'q>,
+    notes: &'q Notes,
     shape: Shape,
     mapping: &Mapping,
 ) -> PgQuery<'q> {
+    if let Some(token) = notes.token {
+        query = query.bind(token);
+    }
     if shape.new_entries {
         query = entries(query, &plan.new_entries);
     }
@@ -45,11 +49,27 @@ pub(super) fn plan<'q>(
     if shape.heals {
         query = query.bind(texts(plan.healed.iter().copied()));
     }
+    query = progress(query, notes);
     if shape.changed_entries {
         query = query.bind(plan.changed_entries.len() as i64);
     }
     if shape.changes {
         query = changes(query.bind(plan.changes.len() as i64), &plan.changes);
+    }
+    query
+}
+
+/// The parts are named to whoever clears a run too, for they stay.
+fn progress<'q>(mut query: PgQuery<'q>, notes: &'q Notes) -> PgQuery<'q> {
+    let parts = notes.ordered_parts();
+    let runs: Vec<&str> = parts.iter().map(|part| part.run.name()).collect();
+    let numbers: Vec<i32> = parts.iter().map(|part| part.part).collect();
+    if let Some(run) = notes.clears {
+        query = query.bind(run.name()).bind(runs.clone()).bind(numbers.clone());
+    }
+    if !parts.is_empty() {
+        let states: Vec<&str> = parts.iter().map(|part| part.state.as_str()).collect();
+        query = query.bind(runs).bind(numbers).bind(states);
     }
     query
 }

@@ -3,6 +3,9 @@
 //! The look takes no lock. The statement writes only if everything is still as it was seen, and undoes itself
 //! otherwise; being a single statement it is a transaction of its own. Whoever was overtaken begins again, this time
 //! under locks, and gets through. Deletions take the locks at once: they are rare.
+//!
+//! Notes are a part of that statement. It locks the lease's row before anything else, against nobody but who takes the
+//! lease over, and so finds its token current until it ends.
 
 use super::{
     PostgresStore, bind,
@@ -13,7 +16,7 @@ use crate::{
     observation::Observation,
     rule::State,
     store::{
-        Applied, Entry, StoreError, StoreErrorKind,
+        Applied, Entry, Notes, StoreError, StoreErrorKind,
         plan::{self, Plan},
         retry::while_contended,
         stored::read_entry,
@@ -31,6 +34,12 @@ const SEE_ENTRIES: &str = "select user_id, state::bigint, updated_at, as_of, dig
 const LOCK_ENTRIES: &str = "select user_id, state::bigint, updated_at, as_of, digest, fingerprint, created_at, \
      lifted_as_of from clerk_sync_users where user_id = any($1::text[]) order by user_id for update";
 
+/// The same behind the lease's lock: what is known without looking at a row is asked first.
+const LOCK_LEASE_AND_ENTRIES: &str = "with held as (select from clerk_sync_lease where id = 1 for key share) \
+     select user_id, state::bigint, updated_at, as_of, digest, fingerprint, created_at, lifted_as_of \
+     from clerk_sync_users where (select count(*) from held) = 1 and user_id = any($1::text[]) \
+     order by user_id for update";
+
 /// Whether an observation may take a row away. The lone statement would look for that row as of its own beginning, and
 /// miss one that is restored while it waits for the ledger; under locks it begins to look when nobody else writes.
 fn deletes(observation: &Observation) -> bool {
@@ -38,41 +47,50 @@ fn deletes(observation: &Observation) -> bool {
 }
 
 impl PostgresStore {
-    pub(super) async fn commit_batch(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
+    pub(super) async fn commit_batch(
+        &self,
+        batch: &[Observation],
+        notes: &Notes,
+    ) -> Result<Vec<Applied>, StoreError> {
         // Behind a pooler in transaction mode a lone statement would run without our limits.
         if self.sets_up_sessions
             && !batch.iter().any(deletes)
-            && let Some(applied) = self.try_without_locks(batch).await?
+            && let Some(applied) = self.try_without_locks(batch, notes).await?
         {
             return Ok(applied);
         }
-        while_contended(|| self.try_with_locks(batch)).await
+        while_contended(|| self.try_with_locks(batch, notes)).await
     }
 
     /// `None` where somebody was faster, or a row of a new user stands there from before.
-    async fn try_without_locks(&self, batch: &[Observation]) -> Result<Option<Vec<Applied>>, StoreError> {
+    async fn try_without_locks(
+        &self,
+        batch: &[Observation],
+        notes: &Notes,
+    ) -> Result<Option<Vec<Applied>>, StoreError> {
         let mut connection = self.pool.acquire().await.map_err(storing(COMMITTING))?;
         let before = self.entries(&mut connection, SEE_ENTRIES, &plan::users(batch)).await?;
         let plan = plan::plan(batch, &before);
-        if plan.writes_nothing() {
+        if plan.writes_nothing() && notes.is_empty() {
             return Ok(Some(plan.applied));
         }
-        match self.write(&mut connection, &plan, true).await {
+        match self.write(&mut connection, &plan, notes, true).await {
             Ok(()) => Ok(Some(plan.applied)),
             Err(error) if error.is_rejection() || *error.kind() == StoreErrorKind::Contended => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    async fn try_with_locks(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
+    async fn try_with_locks(&self, batch: &[Observation], notes: &Notes) -> Result<Vec<Applied>, StoreError> {
         let mut tx = self.begin(COMMITTING).await?;
-        let before = self.entries(&mut tx, LOCK_ENTRIES, &plan::users(batch)).await?;
+        let lock = if notes.token.is_some() { LOCK_LEASE_AND_ENTRIES } else { LOCK_ENTRIES };
+        let before = self.entries(&mut tx, lock, &plan::users(batch)).await?;
         let plan = plan::plan(batch, &before);
-        if plan.writes_nothing() {
+        if plan.writes_nothing() && notes.is_empty() {
             tx.rollback().await.map_err(storing(COMMITTING))?;
             return Ok(plan.applied);
         }
-        self.write(&mut tx, &plan, false).await?;
+        self.write(&mut tx, &plan, notes, false).await?;
         tx.commit().await.map_err(storing(COMMITTING))?;
         Ok(plan.applied)
     }
@@ -83,6 +101,9 @@ impl PostgresStore {
         sql: &'static str,
         users: &[&UserId],
     ) -> Result<HashMap<UserId, Entry>, StoreError> {
+        if users.is_empty() {
+            return Ok(HashMap::new());
+        }
         let query =
             sqlx::query(sql).persistent(self.keeps_statements).bind(bind::texts(users.iter().copied()));
         let rows = query.fetch_all(connection).await.map_err(storing(COMMITTING))?;
@@ -94,14 +115,20 @@ impl PostgresStore {
         &self,
         connection: &mut PgConnection,
         plan: &Plan<'_>,
+        notes: &Notes,
         strangers: bool,
     ) -> Result<(), StoreError> {
-        let shape = Shape::of(plan, strangers);
+        let shape = Shape::of(plan, notes, strangers);
         let sql = self.sql.statement(shape);
-        let query = bind::plan(self.prepared(&sql), plan, shape, &self.mapping);
-        query.execute(connection).await.map(|_| ()).map_err(|error| match WriteSql::was_overtaken(&error) {
-            true => StoreError::new(StoreErrorKind::Contended, COMMITTING, "another writer was faster"),
-            false => storing(COMMITTING)(error),
+        let query = bind::plan(self.prepared(&sql), plan, notes, shape, &self.mapping);
+        query.execute(connection).await.map(|_| ()).map_err(|error| {
+            if shape.lease && WriteSql::has_lost_lease(&error) {
+                return StoreError::new(StoreErrorKind::Overtaken, COMMITTING, "");
+            }
+            if WriteSql::was_overtaken(&error) {
+                return StoreError::new(StoreErrorKind::Contended, COMMITTING, "another writer was faster");
+            }
+            storing(COMMITTING)(error)
         })
     }
 

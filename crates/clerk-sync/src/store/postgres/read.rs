@@ -38,7 +38,7 @@ impl PostgresStore {
     }
 
     /// Runs one statement that only reads, in one round trip where sessions have our limits.
-    async fn look(
+    pub(super) async fn look(
         &self,
         query: Query<'_, Postgres, PgArguments>,
         doing: &'static str,
@@ -100,14 +100,14 @@ impl PostgresStore {
     }
 }
 
-fn nothing(doing: &'static str) -> StoreError {
+pub(super) fn nothing(doing: &'static str) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, doing, "the database answered nothing")
 }
 
-/// Selects the mapped columns so that each reads back as text or a 64-bit integer.
-fn select(mapping: &Mapping) -> String {
+/// The mapped columns, behind `prefix`, so that each reads back as text or a 64-bit integer.
+pub(super) fn values(mapping: &Mapping, prefix: &str) -> String {
     let columns = mapping.columns().iter().map(|column| {
-        let name = quoted(&column.name, '"');
+        let name = format!("{prefix}{}", quoted(&column.name, '"'));
         match column.kind {
             Kind::Text | Kind::Integer => name,
             Kind::Boolean => format!("{name}::integer::bigint"),
@@ -115,5 +115,9 @@ fn select(mapping: &Mapping) -> String {
             Kind::Json => format!("{name}::text"),
         }
     });
-    format!("select {} from {}", columns.collect::<Vec<_>>().join(", "), mapping.table().quoted('"'))
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+fn select(mapping: &Mapping) -> String {
+    format!("select {} from {}", values(mapping, ""), mapping.table().quoted('"'))
 }

@@ -1,6 +1,8 @@
 //! The statement that writes a plan, made of the parts that the plan has.
 
-use super::super::plan::Plan;
+mod notes;
+
+use super::super::{Notes, plan::Plan};
 use crate::mapping::{Column, Kind, Mapping, quoted};
 use std::{
     collections::HashMap,
@@ -11,6 +13,8 @@ use std::{
 /// Which parts a plan has. Every shape is one prepared statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Shape {
+    /// A lease that must still be ours.
+    pub(super) lease: bool,
     pub(super) new_entries: bool,
     pub(super) changed_entries: bool,
     /// Rows to insert, which are expected to be missing.
@@ -19,21 +23,28 @@ pub(super) struct Shape {
     pub(super) upserts: bool,
     pub(super) deletes: bool,
     pub(super) heals: bool,
+    /// A run whose progress is removed.
+    pub(super) clears: bool,
+    /// Parts of a run's progress.
+    pub(super) parts: bool,
     pub(super) changes: bool,
 }
 
 impl Shape {
     /// `strangers`: rows that the ledger does not know of are expected to be missing, which saves the database the
     /// look for them.
-    pub(super) fn of(plan: &Plan<'_>, strangers: bool) -> Self {
+    pub(super) fn of(plan: &Plan<'_>, notes: &Notes, strangers: bool) -> Self {
         let expected_missing = |existed: bool| strangers && !existed;
         Self {
+            lease: notes.token.is_some(),
             new_entries: !plan.new_entries.is_empty(),
             changed_entries: !plan.changed_entries.is_empty(),
             inserts: plan.rows.iter().any(|row| expected_missing(row.existed)),
             upserts: plan.rows.iter().any(|row| !expected_missing(row.existed)),
             deletes: !plan.deleted.is_empty(),
             heals: !plan.healed.is_empty(),
+            clears: notes.clears.is_some(),
+            parts: !notes.parts.is_empty(),
             changes: !plan.changes.is_empty(),
         }
     }
@@ -104,6 +115,11 @@ impl WriteSql {
         Arc::clone(by_shape.entry(shape).or_insert_with(|| self.compose(shape).into()))
     }
 
+    /// Whether another process has taken the lease.
+    pub(super) fn has_lost_lease(error: &sqlx::Error) -> bool {
+        error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == notes::LEASE_LOST)
+    }
+
     /// Whether the guard of the statement failed, or a user of the ledger was there already.
     pub(super) fn was_overtaken(error: &sqlx::Error) -> bool {
         let Some(error) = error.as_database_error() else { return false };
@@ -117,6 +133,9 @@ impl WriteSql {
         // Counting what a part wrote makes PostgreSQL run it before the feed's lock is taken.
         let mut expected: Vec<&str> = Vec::new();
         let mut written: Vec<&str> = Vec::new();
+        if shape.lease {
+            parts.push(notes::held(&mut parameters));
+        }
         if shape.new_entries {
             let source = parameters.unnest(&ENTRY_TYPES);
             parts.push(format!(
@@ -169,7 +188,16 @@ impl WriteSql {
             ));
             written.push("healed");
         }
-        let guard = guard(&mut parameters, &expected, &written);
+        // After the ledger: everyone locks in the same order, and a run's progress is what all of its writers share.
+        if shape.clears {
+            parts.push(notes::cleared(&mut parameters));
+            written.push("cleared");
+        }
+        if shape.parts {
+            parts.push(notes::noted(&mut parameters));
+            written.push("noted");
+        }
+        let guard = guard(&mut parameters, shape.lease, &expected, &written);
         let mut sql = format!("with {}", parts.join(", "));
         // Writing to a String does not fail.
         let _ = if shape.changes {
@@ -194,11 +222,13 @@ impl WriteSql {
 const DIVISION_BY_ZERO: &str = "22012";
 
 /// True, or an error that undoes the statement: PostgreSQL has no other way to say "all of it or nothing" within one.
-fn guard(parameters: &mut Parameters, expected: &[&str], written: &[&str]) -> String {
+fn guard(parameters: &mut Parameters, lease: bool, expected: &[&str], written: &[&str]) -> String {
     let count = |part: &&str| format!("(select count(*) from {part})");
+    // Looked at one after the other: the lease's lock comes first.
+    let first = lease.then(|| notes::STILL_HELD.to_owned()).into_iter();
     let conditions = expected.iter().map(|part| format!("{} = {}", count(part), parameters.next("bigint")));
     let conditions: Vec<String> =
-        conditions.chain(written.iter().map(|part| format!("{} >= 0", count(part)))).collect();
+        first.chain(conditions).chain(written.iter().map(|part| format!("{} >= 0", count(part)))).collect();
     if conditions.is_empty() {
         return "true".to_owned();
     }

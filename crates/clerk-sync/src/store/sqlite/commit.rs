@@ -5,7 +5,7 @@ use crate::{
     mapping::{Mapping, Row, Value, iso_text, quoted},
     observation::Observation,
     store::{
-        Applied, Entry, StoreError,
+        Applied, Entry, Notes, StoreError,
         multirow::{placeholders, runs, tuples},
         plan::{self, Plan, PlannedChange},
         provenance,
@@ -50,15 +50,21 @@ const ENTRY_COLUMNS: &str =
     "user_id, state, updated_at, as_of, digest, fingerprint, created_at, lifted_as_of";
 
 impl SqliteStore {
-    pub(super) async fn commit_batch(&self, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
+    pub(super) async fn commit_batch(
+        &self,
+        batch: &[Observation],
+        notes: &Notes,
+    ) -> Result<Vec<Applied>, StoreError> {
         let mut tx = self.begin(COMMITTING).await?;
+        self.check_lease(&mut tx, notes).await?;
         let before = read_entries(&mut tx, &plan::users(batch)).await?;
         let plan = plan::plan(batch, &before);
-        if plan.writes_nothing() {
+        if plan.writes_nothing() && notes.is_empty() {
             tx.rollback().await.map_err(storing(COMMITTING))?;
             return Ok(plan.applied);
         }
         self.write(&mut tx, &plan).await?;
+        self.write_notes(&mut tx, notes).await?;
         tx.commit().await.map_err(storing(COMMITTING))?;
         Ok(plan.applied)
     }

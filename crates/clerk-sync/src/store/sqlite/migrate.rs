@@ -10,11 +10,18 @@ use crate::{
 };
 use sqlx::{AssertSqlSafe, Row as _};
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "the mirror",
-    sql: include_str!("../../../migrations/sqlite/0001_mirror.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        name: "the mirror",
+        sql: include_str!("../../../migrations/sqlite/0001_mirror.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "reconciling",
+        sql: include_str!("../../../migrations/sqlite/0002_reconcile.sql"),
+    },
+];
 
 const KNOWN: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 

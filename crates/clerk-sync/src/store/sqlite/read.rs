@@ -74,10 +74,10 @@ impl SqliteStore {
     }
 }
 
-/// Selects the mapped columns so that each reads back as text or a 64-bit integer.
-fn select(mapping: &Mapping) -> String {
+/// The mapped columns, behind `prefix`, so that each reads back as text or a 64-bit integer.
+pub(super) fn values(mapping: &Mapping, prefix: &str) -> String {
     let columns = mapping.columns().iter().map(|column| {
-        let name = quoted(&column.name, '"');
+        let name = format!("{prefix}{}", quoted(&column.name, '"'));
         match column.kind {
             Kind::Text | Kind::Integer | Kind::Json => name,
             Kind::Boolean => format!("cast({name} as integer)"),
@@ -86,5 +86,9 @@ fn select(mapping: &Mapping) -> String {
             }
         }
     });
-    format!("select {} from {}", columns.collect::<Vec<_>>().join(", "), mapping.table().quoted('"'))
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+fn select(mapping: &Mapping) -> String {
+    format!("select {} from {}", values(mapping, ""), mapping.table().quoted('"'))
 }

@@ -1,0 +1,114 @@
+//! What is stored, listed from PostgreSQL.
+
+use super::{
+    PostgresStore,
+    bind::texts,
+    errors::storing,
+    read::{nothing, values},
+};
+use crate::{
+    mapping::quoted,
+    store::{
+        Inventory, Living, StoreError, Stored,
+        stored::{LivingRange, read_living, read_stored, read_user},
+        strays::{self, SLICE, StraySource},
+    },
+    user_id::UserId,
+};
+use async_trait::async_trait;
+use sqlx::{AssertSqlSafe, Row as _};
+
+const LISTING: &str = "listing users";
+const COUNTING: &str = "counting users";
+const SEARCHING: &str = "looking for strays";
+
+#[async_trait]
+impl Inventory for PostgresStore {
+    async fn stored(&self, users: &[UserId]) -> Result<Vec<Stored>, StoreError> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let key = quoted(&self.mapping.key().name, '"');
+        let sql = format!(
+            "select l.user_id, l.state::bigint, l.updated_at, l.as_of, l.digest, l.fingerprint, l.created_at, \
+             l.lifted_as_of, {} from unnest($1::text[]) as w(id) left join clerk_sync_users l on l.user_id = w.id \
+             left join {} r on r.{key} = w.id where l.user_id is not null or r.{key} is not null",
+            values(&self.mapping, "r."),
+            self.mapping.table().quoted('"'),
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(texts(users.iter()));
+        let rows = self.look(query.persistent(self.keeps_statements), "reading users").await?;
+        rows.iter().map(|row| read_stored(&self.mapping, row)).collect()
+    }
+
+    async fn living(
+        &self,
+        from: i64,
+        until: Option<i64>,
+        after: Option<&Living>,
+        limit: u32,
+    ) -> Result<Vec<Living>, StoreError> {
+        let Some(range) = LivingRange::new(from, until, after) else { return Ok(Vec::new()) };
+        let sql = "select created_at, user_id from clerk_sync_users \
+             where state < 2 and (created_at, user_id) > ($1, $2) and created_at <= $3 \
+             order by created_at, user_id limit $4";
+        let query = sqlx::query(sql).bind(range.after.0).bind(range.after.1).bind(range.last);
+        let query = query.bind(i64::from(limit)).persistent(self.keeps_statements);
+        self.look(query, LISTING).await?.iter().map(read_living).collect()
+    }
+
+    async fn undated(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<UserId>, StoreError> {
+        // In the index's order, which only its first column, always null, keeps from being the order of ids.
+        let sql = "select user_id from clerk_sync_users \
+             where state < 2 and created_at is null and user_id > $1 order by created_at, user_id limit $2";
+        let query = sqlx::query(sql).bind(after.map_or("", UserId::as_str)).bind(i64::from(limit));
+        let rows = self.look(query.persistent(self.keeps_statements), LISTING).await?;
+        rows.iter().map(read_user).collect()
+    }
+
+    async fn strays(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<UserId>, StoreError> {
+        strays::strays(self, after, limit).await
+    }
+
+    async fn living_count(&self) -> Result<i64, StoreError> {
+        let query = sqlx::query("select count(*) from clerk_sync_users where state < 2").persistent(false);
+        let rows = self.look(query, COUNTING).await?;
+        rows.first().ok_or_else(|| nothing(COUNTING))?.try_get(0).map_err(storing(COUNTING))
+    }
+}
+
+impl StraySource for PostgresStore {
+    async fn slice_end(&self, after: &str) -> Result<Option<String>, StoreError> {
+        let key = quoted(&self.mapping.key().name, '"');
+        let sql = format!(
+            "select {key}::text from {} where {key} collate \"C\" > $1 order by {key} collate \"C\" \
+             offset {} limit 1",
+            self.mapping.table().quoted('"'),
+            SLICE - 1,
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(after).persistent(false);
+        let rows = self.look(query, SEARCHING).await?;
+        rows.first().map(|row| row.try_get(0)).transpose().map_err(storing(SEARCHING))
+    }
+
+    async fn strays_between(
+        &self,
+        after: &str,
+        end: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        let key = quoted(&self.mapping.key().name, '"');
+        // The ledger's part is bounded too, so that it is read from there on whichever way the two are joined.
+        let sql = format!(
+            "select r.{key}::text from {} r where r.{key} collate \"C\" > $1 \
+             and ($2::text is null or r.{key} collate \"C\" <= $2) \
+             and not exists (select 1 from clerk_sync_users l where l.user_id = r.{key} and l.state < 2 \
+             and l.user_id > $1 and ($2::text is null or l.user_id <= $2)) \
+             order by r.{key} collate \"C\" limit $3",
+            self.mapping.table().quoted('"'),
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(after).bind(end).bind(i64::from(limit));
+        let rows = self.look(query.persistent(false), SEARCHING).await?;
+        rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(storing(SEARCHING))
+    }
+}
