@@ -47,10 +47,15 @@ use std::{fmt, sync::Arc};
 pub mod atomicity;
 pub mod concurrency;
 pub mod feed;
+pub mod inventory;
+pub mod lease;
 pub mod letters;
 pub mod meta;
+pub mod notes;
 pub mod order;
+pub mod shares;
 pub mod values;
+pub mod walks;
 
 /// An empty, migrated store for one promise, made with [`mapping`].
 #[async_trait]
@@ -171,6 +176,26 @@ macro_rules! store_promises {
             meta: [
                 the_first_instance_binds, migrating_again_does_nothing, old_tombstones_are_purged_and_no_row,
                 counts_are_right, rows_are_paged_by_id, the_newest_event_time_is_kept, a_look_tells_the_ledger_and_the_row_apart,
+            ];
+            lease: [
+                one_of_many_takers_holds_the_lease, a_renewal_keeps_the_token, a_lease_that_ran_out_is_free,
+                a_released_lease_is_free_at_once, a_wish_is_granted_before_others,
+            ];
+            notes: [
+                parts_are_replaced_whole, a_run_is_cleared_before_it_is_noted, a_large_state_reads_back,
+                notes_come_with_every_kind_of_batch, a_refused_batch_notes_nothing, who_was_overtaken_writes_nothing,
+                many_write_under_one_lease, no_page_is_written_after_a_take_over,
+            ];
+            walks: [
+                quiet_sights_of_the_known_write_nothing, a_quiet_sight_fills_in_created_at, a_changed_row_is_restored,
+                a_row_of_a_gone_user_is_deleted_again,
+            ];
+            inventory: [
+                stored_users_are_seen_whole, five_hundred_are_stored_at_once, the_living_are_listed_by_creation,
+                the_undated_are_listed_by_id, strays_are_found_among_other_rows, the_living_are_counted,
+            ];
+            shares: [
+                deciders_are_serialised, a_share_is_replaced_by_the_next, shares_that_ran_out_are_removed,
             ];
         }
     };
