@@ -1,6 +1,7 @@
 //! Every store of ours keeps every promise of the suite.
 
 mod databases;
+mod upgrade;
 
 use clerk_auth::clock::SystemClock;
 use clerk_sync::store::{

@@ -1,0 +1,111 @@
+//! A database that an older version made and filled is brought up to date and loses nothing.
+#![expect(clippy::expect_used, reason = "a test stops where something is not as it must be")]
+
+use super::databases::{self, Database};
+use clerk_sync::{
+    database_url::DatabaseUrl,
+    observation::{Flow, Observation},
+    store::{
+        self, Entry, FeedPage, Store,
+        conformance::{self, Fixture},
+    },
+    user_id::UserId,
+};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+
+const TABLES: [&str; 8] = [
+    "users",
+    "clerk_sync_meta",
+    "clerk_sync_users",
+    "clerk_sync_changes",
+    "clerk_sync_dead_letters",
+    "clerk_sync_lease",
+    "clerk_sync_runs",
+    "clerk_sync_shares",
+];
+
+fn user(i: i64) -> UserId {
+    UserId::try_new(&format!("user_{i}")).expect("an id")
+}
+
+fn seen(i: i64) -> Observation {
+    let mapping = conformance::mapping();
+    let json = json!({"id": user(i).as_str(), "updated_at": 100 + i, "created_at": i, "username": format!("name {i}")});
+    let mapped = mapping.read_user(json.to_string().as_bytes()).expect("a user");
+    Observation::present(mapped, &mapping, 100 + i, Flow::Webhook)
+}
+
+/// Empties the database and runs what version 1 printed for an empty one. `second`: the migration it did not have.
+async fn made_by_version_1(database: &Database, second: &str) -> Arc<dyn Store> {
+    for table in TABLES {
+        database.run_sql(&format!("drop table {table}")).await;
+    }
+    let script = database.store.migration_sql();
+    let first = script.replace(second, "").replace("update clerk_sync_meta set schema_version = 2;", "");
+    assert!(script.contains("clerk_sync_lease") && !first.contains("clerk_sync_lease"));
+    database.run_sql(&first).await;
+    let url = DatabaseUrl::parse(&database.url).expect("a URL");
+    store::open(&url, conformance::mapping()).await.expect("a store")
+}
+
+async fn everything(store: &dyn Store) -> (Vec<Option<Entry>>, Vec<clerk_sync::mapping::Row>, FeedPage) {
+    let mut entries = Vec::new();
+    for i in 0..300 {
+        entries.push(store.entry(&user(i)).await.expect("an entry"));
+    }
+    let rows = store.rows(None, 1_000).await.expect("rows");
+    (entries, rows, store.changes(0, 1_000).await.expect("the feed"))
+}
+
+async fn loses_nothing(database: Database, second: &str) {
+    let store = made_by_version_1(&database, second).await;
+    let state = store.schema().await.expect("the schema");
+    assert_eq!((state.found, state.known, state.is_ready()), (1, 2, false));
+    store.commit(&(0..300).map(seen).collect::<Vec<_>>()).await.expect("written by version 1");
+    let mapping = conformance::mapping();
+    let gone: Vec<_> =
+        (0..100).map(|i| Observation::gone(user(3 * i), &mapping, 900, Flow::Webhook)).collect();
+    store.commit(&gone).await.expect("deleted by version 1");
+    store.note_event(77).await.expect("noted by version 1");
+    let before = everything(&*store).await;
+    assert_eq!((before.1.len(), before.2.last_number), (200, 400));
+
+    assert_eq!(store.migrate().await.expect("migrated"), ["schema 2: reconciling"]);
+    assert!(store.schema().await.expect("the schema").is_ready());
+    assert_eq!(everything(&*store).await, before);
+    assert_eq!(store.gauges().await.expect("gauges").last_event_at, Some(77));
+    assert_eq!(store.living_count().await.expect("a count"), 200);
+    let living = store.living(0, None, None, 2).await.expect("living users");
+    assert_eq!(living.iter().map(|living| living.created_at).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(store.lease().await.expect("no lease"), None);
+    let lease = store.take_lease("a", Duration::from_secs(60), false).await.expect("the lease");
+    assert_eq!((lease.holder.as_str(), lease.token), ("a", 1));
+    assert_eq!(store.migrate().await.expect("migrated again"), Vec::<String>::new());
+
+    if store.name() == "MySQL" {
+        // Cut short before the version was written.
+        database.run_sql("update clerk_sync_meta set schema_version = 1").await;
+        assert_eq!(store.migrate().await.expect("migrated again"), ["schema 2: reconciling"]);
+        assert_eq!(store.lease().await.expect("the lease").expect("taken").token, 1);
+        assert_eq!(everything(&*store).await, before);
+    }
+}
+
+#[tokio::test]
+async fn version_1_on_sqlite_loses_nothing() {
+    let second = include_str!("../../migrations/sqlite/0002_reconcile.sql");
+    loses_nothing(databases::sqlite().await, second).await;
+}
+
+#[tokio::test]
+async fn version_1_on_postgres_loses_nothing() {
+    let second = include_str!("../../migrations/postgres/0002_reconcile.sql");
+    loses_nothing(databases::postgres().await, second).await;
+}
+
+#[tokio::test]
+async fn version_1_on_mysql_loses_nothing() {
+    let second = include_str!("../../migrations/mysql/0002_reconcile.sql");
+    loses_nothing(databases::mysql().await, second).await;
+}
