@@ -4,11 +4,15 @@ mod databases;
 mod upgrade;
 
 use clerk_auth::clock::SystemClock;
-use clerk_sync::store::{
-    Store,
-    conformance::{self, Fixture},
-    memory::MemoryStore,
+use clerk_sync::{
+    database_url::DatabaseUrl,
+    store::{
+        self, Store,
+        conformance::{self, Fixture},
+        memory::MemoryStore,
+    },
 };
+use databases::Database;
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -33,6 +37,36 @@ async fn memory() -> Memory {
     Memory(Arc::new(MemoryStore::new(conformance::mapping(), Arc::new(SystemClock::new()))))
 }
 
+/// PostgreSQL without anything that belongs to a session.
+#[derive(Debug)]
+struct Pooled {
+    database: Database,
+    store: Arc<dyn Store>,
+}
+
+#[async_trait::async_trait]
+impl Fixture for Pooled {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    async fn require_unique(&self, column: &str) -> bool {
+        self.database.require_unique(column).await
+    }
+
+    async fn run_sql(&self, sql: &str) -> bool {
+        self.database.run_sql(sql).await
+    }
+}
+
+#[expect(clippy::expect_used, reason = "a test stops where something is not as it must be")]
+async fn pooled() -> Pooled {
+    let database = databases::postgres().await;
+    let url = DatabaseUrl::parse(&format!("{}&pgbouncer=true", database.url)).expect("a URL");
+    let store = store::open(&url, conformance::mapping()).await.expect("a store");
+    Pooled { database, store }
+}
+
 mod memory_store {
     use super::memory;
     clerk_sync::store_promises!(memory());
@@ -46,6 +80,11 @@ mod sqlite_store {
 mod postgres_store {
     use super::databases::postgres;
     clerk_sync::store_promises!(postgres());
+}
+
+mod pooled_postgres_store {
+    use super::pooled;
+    clerk_sync::store_promises!(pooled());
 }
 
 mod mysql_store {

@@ -93,17 +93,17 @@ impl Notes {
 /// What one process has said about its share of the request budget, and was granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShareRow {
-    /// Which process; at most 255 bytes, and not empty.
+    /// Names one run of one process; at most 255 bytes, and not empty.
     pub process: String,
-    /// How much it would use.
+    /// Calls in ten seconds that it has use for.
     pub wanted: u32,
-    /// How much it may use.
+    /// Calls in any ten seconds that it may make.
     pub grant: u32,
-    /// How much is held back for it.
+    /// Places that are kept for it.
     pub reserve: u32,
-    /// Until when, Unix ms by the database's clock.
+    /// When they are no longer kept, Unix ms by the database's clock.
     pub reserve_until_ms: i64,
-    /// Until when all of this counts, Unix ms by the database's clock.
+    /// From when on it gets no share, unless it claims again; Unix ms by the database's clock.
     pub expires_at_ms: i64,
 }
 

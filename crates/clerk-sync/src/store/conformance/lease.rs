@@ -2,14 +2,19 @@
 
 use super::*;
 use crate::store::conformance::Fixture;
+use clerk_auth::clock::{Clock, SystemClock};
 use futures_util::future::join_all;
 use std::time::Duration;
-use tokio::{sync::Barrier, time::sleep};
+use tokio::sync::Barrier;
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(100);
 /// Longer than [`SHORT`], on a busy machine too.
 const LATER: Duration = Duration::from_millis(150);
+
+async fn later() {
+    SystemClock::new().sleep(LATER).await;
+}
 
 /// Who holds it after `holder` asked, and under which token.
 async fn take(store: &Arc<dyn Store>, holder: &str, ttl: Duration, insists: bool) -> (String, i64) {
@@ -52,7 +57,7 @@ pub async fn a_renewal_keeps_the_token(fixture: &impl Fixture) {
     assert_eq!(take(&store, "a", SHORT, false).await, by("a", 1));
     assert_eq!(take(&store, "a", LONG, false).await, by("a", 1));
     assert_eq!(take(&store, "b", SHORT, false).await, by("a", 1));
-    sleep(LATER).await;
+    later().await;
     assert_eq!(take(&store, "b", SHORT, false).await, by("a", 1), "it was renewed for longer");
     let lease = store.lease().await.unwrap().expect("taken");
     assert!(lease.expires_in > LONG / 2 && lease.expires_in < LONG, "{lease:?}");
@@ -63,11 +68,11 @@ pub async fn a_renewal_keeps_the_token(fixture: &impl Fixture) {
 pub async fn a_lease_that_ran_out_is_free(fixture: &impl Fixture) {
     let store = fixture.store();
     assert_eq!(take(&store, "a", SHORT, false).await, by("a", 1));
-    sleep(LATER).await;
+    later().await;
     let lease = store.lease().await.unwrap().expect("taken once");
     assert_eq!((lease.holder.as_str(), lease.expires_in), ("a", Duration::ZERO));
     assert_eq!(take(&store, "a", SHORT, false).await, by("a", 2));
-    sleep(LATER).await;
+    later().await;
     assert_eq!(take(&store, "b", LONG, false).await, by("b", 3));
     assert_eq!(take(&store, "a", LONG, false).await, by("b", 3));
 }
@@ -107,6 +112,6 @@ pub async fn a_wish_is_granted_before_others(fixture: &impl Fixture) {
     assert_eq!(store.lease().await.unwrap().unwrap().wanted_by, None, "taken back");
     assert_eq!(take(&store, "a", SHORT, true).await, by("b", 2));
     store.release_lease("b").await.unwrap();
-    sleep(LATER).await;
+    later().await;
     assert_eq!(take(&store, "c", LONG, false).await, by("c", 3));
 }

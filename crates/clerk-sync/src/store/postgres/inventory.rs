@@ -98,16 +98,19 @@ impl StraySource for PostgresStore {
         limit: u32,
     ) -> Result<Vec<String>, StoreError> {
         let key = quoted(&self.mapping.key().name, '"');
-        // The ledger's part is bounded too, so that it is read from there on whichever way the two are joined.
+        let (row_ends, entry_ends) = match end {
+            Some(_) => (format!("and r.{key} collate \"C\" <= $3"), "and l.user_id <= $3"),
+            None => (String::new(), ""),
+        };
+        // The ledger's part is bounded too: nothing outside is read whichever way the two are joined.
         let sql = format!(
-            "select r.{key}::text from {} r where r.{key} collate \"C\" > $1 \
-             and ($2::text is null or r.{key} collate \"C\" <= $2) \
+            "select r.{key}::text from {} r where r.{key} collate \"C\" > $1 {row_ends} \
              and not exists (select 1 from clerk_sync_users l where l.user_id = r.{key} and l.state < 2 \
-             and l.user_id > $1 and ($2::text is null or l.user_id <= $2)) \
-             order by r.{key} collate \"C\" limit $3",
+             and l.user_id > $1 {entry_ends}) order by r.{key} collate \"C\" limit $2",
             self.mapping.table().quoted('"'),
         );
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(after).bind(end).bind(i64::from(limit));
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(after).bind(i64::from(limit));
+        let query = if let Some(end) = end { query.bind(end) } else { query };
         let rows = self.look(query.persistent(false), SEARCHING).await?;
         rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(storing(SEARCHING))
     }
