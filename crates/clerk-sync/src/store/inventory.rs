@@ -45,6 +45,9 @@ pub trait Inventory {
 
     /// Ids in the users table that no living entry of the ledger stands for, by id, from the first id greater than
     /// `after` on; at most `limit`. Ids that cannot be Clerk's are left out.
+    ///
+    /// Where there are few, this reads the table to its end, some ten thousand rows at a time, and may take longer than
+    /// the 15 s of other methods.
     async fn strays(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<UserId>, StoreError>;
 
     /// How many living users there are. Exact.
