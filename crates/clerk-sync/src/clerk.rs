@@ -5,12 +5,14 @@
 mod budget;
 mod error;
 mod http;
+mod listing;
 mod reads;
 pub mod shares;
 
 pub use budget::{Budget, Lane, Permit};
 pub use error::{ClerkError, ClerkErrorKind};
 pub use http::{API_VERSION, HttpClerk, HttpClerkError};
+pub use listing::{MAX_PAGE, UserOrder, UsersAnswer, UsersQuery};
 pub use reads::{Freshness, Reads};
 
 use crate::user_id::UserId;
@@ -42,6 +44,18 @@ pub trait ClerkApi: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// See [`ClerkErrorKind`]. A user that is not there is no error.
     async fn user(&self, permit: Permit, user: &UserId) -> Result<UserAnswer, ClerkError>;
+
+    /// `GET /v1/users`.
+    ///
+    /// # Errors
+    /// See [`ClerkErrorKind`]; [`ClerkErrorKind::Rejected`] where Clerk does not take this query.
+    async fn users(&self, permit: Permit, query: &UsersQuery) -> Result<UsersAnswer, ClerkError>;
+
+    /// `GET /v1/users/count`, without a filter: how many users there are.
+    ///
+    /// # Errors
+    /// See [`ClerkErrorKind`].
+    async fn count(&self, permit: Permit) -> Result<i64, ClerkError>;
 
     /// `GET /v1/instance`.
     ///

@@ -16,6 +16,7 @@ pub(crate) mod testing;
 pub use door::{ApplyError, DoorOptions};
 pub(crate) use observers::Observer;
 pub use receive::{Receipt, Replay};
+pub(crate) use reread::DOUBT_RECHECK;
 pub use reread::{Reread, RereadError};
 
 use crate::{
@@ -23,19 +24,16 @@ use crate::{
     mapping::Mapping,
     metrics::Metrics,
     observation::Observation,
-    store::{Applied, Store},
+    store::{Applied, Notes, Store},
     user_id::UserId,
 };
 use clerk_auth::clock::Clock;
-use door::Door;
+use door::{Door, PageOutcome};
 use observers::Observers;
 use reread::Doubts;
 use settle::Settling;
 use std::{
-    sync::{
-        Arc, OnceLock, Weak,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, OnceLock, Weak},
     time::Duration,
 };
 use tokio::sync::watch;
@@ -61,7 +59,8 @@ struct Parts {
     observers: Arc<Observers>,
     doubts: Doubts,
     instance: OnceLock<String>,
-    last_event_ms: AtomicI64,
+    /// Unix ms; 0 before the first.
+    last_event_ms: watch::Sender<i64>,
 }
 
 impl Engine {
@@ -93,10 +92,10 @@ impl Engine {
             observers,
             doubts: Doubts::default(),
             instance: OnceLock::new(),
-            last_event_ms: AtomicI64::new(0),
+            last_event_ms: watch::Sender::new(0),
         });
         tokio::spawn(settle::run(Arc::downgrade(&parts)));
-        tokio::spawn(note_events(Arc::downgrade(&parts)));
+        tokio::spawn(note_events(Arc::downgrade(&parts), parts.last_event_ms.subscribe()));
         Self { parts }
     }
 
@@ -124,7 +123,7 @@ impl Engine {
 
     /// When an event was last accepted by this process, Unix ms; `None` if none has been.
     pub fn last_event_ms(&self) -> Option<i64> {
-        Some(self.parts.last_event_ms.load(Ordering::Relaxed)).filter(|ms| *ms > 0)
+        Some(*self.parts.last_event_ms.borrow()).filter(|ms| *ms > 0)
     }
 
     /// Writes an observation, together with others that come at the same time, and answers after the commit.
@@ -133,6 +132,19 @@ impl Engine {
     /// See [`ApplyError`].
     pub async fn apply(&self, observation: Observation) -> Result<Applied, ApplyError> {
         self.parts.apply(observation).await
+    }
+
+    /// Writes a page of a walk in a transaction of its own, and the walk's progress in the same one. An answer for each
+    /// observation, in order; and whether the progress is written, which it is only if everything is that can be.
+    ///
+    /// # Errors
+    /// [`ApplyError::Closed`] where the engine ends.
+    pub(crate) async fn apply_page(
+        &self,
+        page: Vec<Observation>,
+        notes: Notes,
+    ) -> Result<PageOutcome, ApplyError> {
+        self.parts.door.apply_page(page, notes).await
     }
 
     /// The clock that everything here goes by.
@@ -175,12 +187,12 @@ impl Parts {
     }
 
     fn accepted_event(&self) {
-        self.last_event_ms.store(self.clock.now_ms(), Ordering::Relaxed);
+        self.last_event_ms.send_replace(self.clock.now_ms());
     }
 
     /// Writes down the last event, if there was one. Only a note for people: a failure costs nothing.
     async fn note_event(&self) {
-        let now_ms = self.last_event_ms.load(Ordering::Relaxed);
+        let now_ms = *self.last_event_ms.borrow();
         if now_ms > 0
             && let Err(error) = self.store.note_event(now_ms).await
         {
@@ -189,15 +201,12 @@ impl Parts {
     }
 }
 
-async fn note_events(parts: Weak<Parts>) {
-    let mut noted = 0;
-    loop {
+async fn note_events(parts: Weak<Parts>, mut last: watch::Receiver<i64>) {
+    // Ends with the engine, and wakes for nothing else than events.
+    while last.changed().await.is_ok() {
         let Some(strong) = parts.upgrade() else { return };
-        let last = strong.last_event_ms.load(Ordering::Relaxed);
-        if last != noted {
-            strong.note_event().await;
-            noted = last;
-        }
+        last.mark_unchanged();
+        strong.note_event().await;
         let clock = Arc::clone(&strong.clock);
         drop(strong);
         clock.sleep(NOTE_EVERY).await;

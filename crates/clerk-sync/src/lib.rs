@@ -10,6 +10,7 @@ pub mod instance;
 pub mod mapping;
 pub mod metrics;
 pub mod observation;
+pub mod reconcile;
 pub mod rule;
 pub mod store;
 pub mod user_id;

@@ -178,6 +178,15 @@ pub struct MappedUser {
     pub digest: Digest,
 }
 
+/// One user of a list that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadableUser {
+    /// Who it is, if that much can be read.
+    pub id: Option<UserId>,
+    /// What is wrong.
+    pub error: ReadError,
+}
+
 impl Mapping {
     /// Checks a mapping.
     ///
@@ -238,6 +247,27 @@ impl Mapping {
     pub fn read_user(&self, json: &[u8]) -> Result<MappedUser, ReadError> {
         let fields = fields(json, self.wanted()).map_err(|_| ReadError::NotJson)?;
         self.read_fields(fields.as_deref().unwrap_or_default())
+    }
+
+    /// Reads a JSON array of users, one after the other in a single pass. An element that cannot be read is told with
+    /// its id, if it has one, and spoils nothing else.
+    ///
+    /// # Errors
+    /// [`ReadError::NotJson`] where it is no array.
+    pub fn read_users(&self, json: &[u8]) -> Result<Vec<Result<MappedUser, UnreadableUser>>, ReadError> {
+        let read = |fields: Option<Vec<_>>| {
+            let fields = fields.unwrap_or_default();
+            self.read_fields(&fields).map_err(|error| UnreadableUser {
+                id: self.reader.head(&fields).ok().map(|head| head.id),
+                error,
+            })
+        };
+        json::each_of_array(json, self.wanted(), read).map_err(|_| ReadError::NotJson)
+    }
+
+    /// The digest of a row, as users have it that are read from Clerk: what it says of equal content.
+    pub fn digest(&self, row: &[Value]) -> Digest {
+        value::digest(&self.columns, row)
     }
 
     /// Names of the top-level fields that [`Mapping::read_fields`] needs, in its order.

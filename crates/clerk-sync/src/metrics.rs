@@ -36,6 +36,12 @@ struct EnsureLabels {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PassLabels {
+    run: &'static str,
+    outcome: &'static str,
+}
+
 /// Counters that are too hot to be looked up by their labels.
 #[derive(Debug)]
 pub(crate) struct EnsureCounters {
@@ -60,6 +66,8 @@ pub struct Metrics {
     ensures: Family<EnsureLabels, Counter>,
     known_users: Gauge,
     feed_looked_at: Gauge,
+    passes: Family<PassLabels, Counter>,
+    leading: Gauge,
 }
 
 impl Default for Metrics {
@@ -83,6 +91,8 @@ impl Default for Metrics {
             ensures: Family::default(),
             known_users: Gauge::default(),
             feed_looked_at: Gauge::default(),
+            passes: Family::default(),
+            leading: Gauge::default(),
         }
     }
 }
@@ -132,6 +142,8 @@ impl Metrics {
             "When the feed was last looked at for deletions, Unix time by our clock",
             self.feed_looked_at.clone(),
         );
+        registry.register("passes", "Imports, catch-ups and scrubs by outcome", self.passes.clone());
+        registry.register("leading", "Whether this process is the one that reconciles", self.leading.clone());
     }
 
     /// A delivery whose signature was in order. `event_type` is reduced to a fixed set.
@@ -197,6 +209,14 @@ impl Metrics {
     pub(crate) fn feed_looked_at(&self, now_s: i64, known_users: usize) {
         self.feed_looked_at.set(now_s);
         self.known_users.set(i64::try_from(known_users).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn pass(&self, run: &'static str, outcome: &'static str) {
+        self.passes.get_or_create(&PassLabels { run, outcome }).inc();
+    }
+
+    pub(crate) fn leads(&self, leads: bool) {
+        self.leading.set(i64::from(leads));
     }
 
     pub(crate) fn queue(&self, length: usize) {

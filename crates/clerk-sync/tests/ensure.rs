@@ -6,7 +6,10 @@ mod databases;
 
 use clerk_auth::clock::{Clock, SystemClock};
 use clerk_sync::{
-    clerk::{Budget, ClerkApi, ClerkError, ClerkErrorKind, Instance, Permit, Reads, UserAnswer},
+    clerk::{
+        Budget, ClerkApi, ClerkError, ClerkErrorKind, Instance, Permit, Reads, UserAnswer, UsersAnswer,
+        UsersQuery,
+    },
     database_url::DatabaseUrl,
     engine::{DoorOptions, Engine},
     ensure::{EnsureError, EnsureOptions, EnsureUsers, Ensured},
@@ -41,6 +44,14 @@ impl ClerkApi for Clerk {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let json = format!(r#"{{"id":"{user}","created_at":1,"updated_at":5,"username":"ada"}}"#);
         Ok(UserAnswer { user: Some(json.into()), date_ms: Some(9_000) })
+    }
+
+    async fn users(&self, _permit: Permit, _query: &UsersQuery) -> Result<UsersAnswer, ClerkError> {
+        Err(ClerkError::new(ClerkErrorKind::Unavailable, "testing", ""))
+    }
+
+    async fn count(&self, _permit: Permit) -> Result<i64, ClerkError> {
+        Err(ClerkError::new(ClerkErrorKind::Unavailable, "testing", ""))
     }
 
     async fn instance(&self, _permit: Permit) -> Result<Instance, ClerkError> {

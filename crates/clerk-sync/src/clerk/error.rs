@@ -15,6 +15,8 @@ pub enum ClerkErrorKind {
     },
     /// Clerk does not accept the secret key (401 or 403). An operator acts.
     Refused,
+    /// Clerk does not take this request (400, 404, 422): a cursor whose user is gone, a filter it does not know.
+    Rejected,
     /// An answer that is not as the contract says.
     Unexpected,
 }
@@ -53,6 +55,7 @@ impl fmt::Display for ClerkError {
             ClerkErrorKind::Unavailable => "Clerk cannot be reached",
             ClerkErrorKind::Throttled { .. } => "Clerk's rate limit is used up",
             ClerkErrorKind::Refused => "Clerk does not accept CLERK_SECRET_KEY",
+            ClerkErrorKind::Rejected => "Clerk does not take the request",
             ClerkErrorKind::Unexpected => "Clerk's answer is not understood",
         };
         write!(f, "{}: {what}", self.doing)?;

@@ -1,6 +1,6 @@
 //! The calls themselves.
 
-use super::{ClerkApi, ClerkError, ClerkErrorKind, Instance, Permit, UserAnswer};
+use super::{ClerkApi, ClerkError, ClerkErrorKind, Instance, Permit, UserAnswer, UsersAnswer, UsersQuery};
 use crate::{metrics::Metrics, user_id::UserId};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -14,12 +14,15 @@ use url::Url;
 /// The version of the Backend API that we ask for.
 pub const API_VERSION: &str = "2026-05-12";
 
-/// The largest answer that is read, in bytes, after unpacking. A user has a few kilobytes.
+/// The largest answer that is read, in bytes, after unpacking. A user has a few kilobytes, at most some thirty.
 const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+const MAX_LIST_BYTES: usize = 32 * 1024 * 1024;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A webhook's sender waits 15 s in all.
 const TIMEOUT: Duration = Duration::from_secs(8);
+/// Nobody waits for a page, and a large one takes its time.
+const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Where a 429 does not say.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
@@ -55,7 +58,6 @@ impl HttpClerk {
             // A redirect would carry the secret key elsewhere.
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
             .build()
             .map_err(HttpClerkError)?;
         let base = api_url.as_str().trim_end_matches('/').to_owned();
@@ -63,18 +65,24 @@ impl HttpClerk {
     }
 
     async fn get(&self, call: &'static str, doing: &'static str, path: &str) -> Result<Answer, ClerkError> {
+        let (timeout, most) =
+            if call == LIST { (LIST_TIMEOUT, MAX_LIST_BYTES) } else { (TIMEOUT, MAX_ANSWER_BYTES) };
         let request = self
             .client
             .get(format!("{}/v1{path}", self.base))
             .bearer_auth(self.secret_key.expose_secret())
             .header("Clerk-API-Version", API_VERSION)
-            .header(header::ACCEPT, "application/json");
-        let result = answer(request.send().await, doing).await;
+            .header(header::ACCEPT, "application/json")
+            .timeout(timeout);
+        let result = answer(request.send().await, doing, most).await;
         let status = result.as_ref().map_or("none", |answer| status_label(answer.status));
         self.metrics.clerk_call(call, status);
         result
     }
 }
+
+/// The name of lists in metrics.
+const LIST: &str = "users";
 
 /// A complete answer.
 struct Answer {
@@ -84,7 +92,11 @@ struct Answer {
     body: Bytes,
 }
 
-async fn answer(response: reqwest::Result<Response>, doing: &'static str) -> Result<Answer, ClerkError> {
+async fn answer(
+    response: reqwest::Result<Response>,
+    doing: &'static str,
+    most: usize,
+) -> Result<Answer, ClerkError> {
     let away = |error: reqwest::Error| ClerkError::new(ClerkErrorKind::Unavailable, doing, describe(&error));
     let mut response = response.map_err(away)?;
     let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
@@ -93,12 +105,9 @@ async fn answer(response: reqwest::Result<Response>, doing: &'static str) -> Res
         text(header::RETRY_AFTER).and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(away)? {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(ClerkError::new(
-                ClerkErrorKind::Unexpected,
-                doing,
-                "the answer is larger than 4 MiB",
-            ));
+        if body.len() + chunk.len() > most {
+            let detail = format!("the answer is larger than {} MiB", most / 1024 / 1024);
+            return Err(ClerkError::new(ClerkErrorKind::Unexpected, doing, detail));
         }
         body.extend_from_slice(&chunk);
     }
@@ -184,6 +193,35 @@ impl ClerkApi for HttpClerk {
                 Ok(UserAnswer { user: None, date_ms })
             }
             _ => Err(answer.error(DOING)),
+        }
+    }
+
+    async fn users(&self, _permit: Permit, query: &UsersQuery) -> Result<UsersAnswer, ClerkError> {
+        const DOING: &str = "listing users from Clerk";
+        let answer = self.get(LIST, DOING, &format!("/users?{}", query.encoded())).await?;
+        match answer.status.as_u16() {
+            200 => Ok(UsersAnswer { users: answer.body, date_ms: answer.date_ms }),
+            400 | 404 | 422 => {
+                let detail = answer.code().unwrap_or_else(|| format!("status {}", answer.status.as_u16()));
+                Err(ClerkError::new(ClerkErrorKind::Rejected, DOING, detail))
+            }
+            _ => Err(answer.error(DOING)),
+        }
+    }
+
+    async fn count(&self, _permit: Permit) -> Result<i64, ClerkError> {
+        const DOING: &str = "counting Clerk's users";
+        #[derive(Deserialize)]
+        struct Body {
+            total_count: i64,
+        }
+        let answer = self.get("count", DOING, "/users/count").await?;
+        if answer.status != StatusCode::OK {
+            return Err(answer.error(DOING));
+        }
+        match serde_json::from_slice::<Body>(&answer.body) {
+            Ok(body) if body.total_count >= 0 => Ok(body.total_count),
+            _ => Err(ClerkError::new(ClerkErrorKind::Unexpected, DOING, "it has no total_count")),
         }
     }
 

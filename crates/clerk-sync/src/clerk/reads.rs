@@ -143,7 +143,7 @@ impl Reads {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clerk::{Instance, Permit};
+    use crate::clerk::{Instance, Permit, UsersAnswer, UsersQuery};
     use async_trait::async_trait;
     use clerk_auth::clock::{Clock, ManualClock};
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -165,6 +165,14 @@ mod tests {
                 return Err(ClerkError::new(ClerkErrorKind::Unavailable, "testing", ""));
             }
             Ok(UserAnswer { user: None, date_ms: Some(call as i64) })
+        }
+
+        async fn users(&self, _permit: Permit, _query: &UsersQuery) -> Result<UsersAnswer, ClerkError> {
+            Err(ClerkError::new(ClerkErrorKind::Rejected, "testing", "no lists here"))
+        }
+
+        async fn count(&self, _permit: Permit) -> Result<i64, ClerkError> {
+            Err(ClerkError::new(ClerkErrorKind::Rejected, "testing", "no lists here"))
         }
 
         async fn instance(&self, _permit: Permit) -> Result<Instance, ClerkError> {

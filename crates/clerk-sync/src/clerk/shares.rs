@@ -8,9 +8,9 @@
 //! A process that cannot claim stops by its own clock, [`GRANT_LASTS`] after it asked for its last grant. Its reserve
 //! holds until its last call can no longer count.
 
-use crate::store::StoreError;
+use crate::store::{ShareRow, Store, StoreError};
 use async_trait::async_trait;
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 mod fair;
 mod heartbeat;
@@ -20,29 +20,14 @@ pub(super) use heartbeat::Heartbeat;
 pub use heartbeat::share;
 
 /// How long a grant may be used, from before it was asked for.
-pub const GRANT_LASTS: Duration = Duration::from_secs(10);
+pub const GRANT_LASTS: Duration = Duration::from_secs(7);
 /// How long a process without a heartbeat is reckoned with when shares are divided.
-pub const TTL: Duration = Duration::from_secs(15);
-/// How long its reserve holds: its last call begins as the grant ends, takes up to ten seconds, and counts for ten
-/// more. A second is for clocks that do not run alike.
-pub const RESERVE_LASTS: Duration = Duration::from_secs(31);
-
-/// A process's row. All times are Unix milliseconds by the database's clock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShareRow {
-    /// Names one run of one process; a process that starts anew takes a new name.
-    pub process: String,
-    /// Calls in ten seconds that it has use for.
-    pub wanted: u32,
-    /// Calls in any ten seconds that it may make.
-    pub grant: u32,
-    /// Places that are kept for it, at least its grant.
-    pub reserve: u32,
-    /// When they are no longer kept. After this the row means nothing and may be deleted.
-    pub reserve_until_ms: i64,
-    /// From when on it gets no share, unless it claims again.
-    pub expires_at_ms: i64,
-}
+pub const TTL: Duration = Duration::from_secs(9);
+/// How long its reserve holds: its last call begins as the grant ends, reaches Clerk within three seconds, and counts for
+/// ten more. A second is for clocks that do not run alike.
+pub const RESERVE_LASTS: Duration = Duration::from_secs(21);
+/// How long the calls count of a process that has left, those that were on their way among them.
+const COUNTS: Duration = Duration::from_secs(14);
 
 impl ShareRow {
     /// Whether the row means nothing any more, and may be deleted.
@@ -58,10 +43,16 @@ impl ShareRow {
         self.reserve.max(self.grant)
     }
 
-    /// The row of a process that makes no more calls: those that it made still count for a while.
-    #[must_use]
-    pub fn left(&self, now_ms: i64) -> Self {
-        Self { wanted: 0, grant: 0, reserve: self.kept(), expires_at_ms: now_ms, ..self.clone() }
+    /// The row of a process that makes no more calls. `occupied`: how many of those that it made Clerk may still count.
+    pub fn left(process: &str, occupied: u32, now_ms: i64) -> Self {
+        Self {
+            process: process.to_owned(),
+            wanted: 0,
+            grant: 0,
+            reserve: occupied,
+            reserve_until_ms: after(now_ms, COUNTS),
+            expires_at_ms: now_ms,
+        }
     }
 }
 
@@ -94,7 +85,18 @@ pub trait ShareDesk: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// Then the row expires by itself.
-    async fn leave(&self, process: &str) -> Result<(), StoreError>;
+    async fn leave(&self, process: &str, occupied: u32) -> Result<(), StoreError>;
+}
+
+#[async_trait]
+impl ShareDesk for Arc<dyn Store> {
+    async fn claim(&self, request: &ShareRequest) -> Result<ShareRow, StoreError> {
+        self.decide_share(&|rows, now_ms| claim(request, rows, now_ms)).await
+    }
+
+    async fn leave(&self, process: &str, occupied: u32) -> Result<(), StoreError> {
+        self.decide_share(&|_, now_ms| ShareRow::left(process, occupied, now_ms)).await.map(|_| ())
+    }
 }
 
 /// What a process may use from now on. `rows`: all that there are, its own among them if it has one.

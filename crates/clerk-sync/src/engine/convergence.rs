@@ -11,6 +11,7 @@ mod world;
 use super::testing::block_on;
 use model::Change;
 use proptest::{prelude::*, sample::Index};
+#[cfg(feature = "sqlite")]
 use std::sync::Arc;
 use world::World;
 

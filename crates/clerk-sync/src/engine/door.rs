@@ -8,13 +8,14 @@ use crate::{
     metrics::Metrics,
     observation::{Flow, Observation},
     rule::{State, Verdict},
-    store::{Applied, Store, StoreError},
+    store::{Applied, Notes, Store, StoreError},
     user_id::UserId,
 };
 use clerk_auth::clock::Clock;
 use std::{
     collections::{HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use tokio::{
     sync::{Notify, oneshot},
@@ -52,6 +53,9 @@ pub enum ApplyError {
     Store(#[from] StoreError),
 }
 
+/// What became of each observation of a page, and of the progress that went with it.
+pub(super) type PageOutcome = (Vec<Result<Applied, StoreError>>, Result<(), StoreError>);
+
 type Answer = oneshot::Sender<Result<Applied, StoreError>>;
 
 #[derive(Debug)]
@@ -77,6 +81,8 @@ struct Shared {
     queue: Mutex<Queue>,
     arrived: Notify,
     drained: Notify,
+    /// Told when users are free again.
+    freed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -86,6 +92,8 @@ struct Queue {
     busy: HashSet<UserId>,
     /// Observations in each transaction that runs.
     in_flight: usize,
+    /// Pages among those transactions.
+    pages: usize,
     /// The size of batches lately, slowly forgetting: about as many arrive while one is written.
     typical_batch: usize,
     closed: bool,
@@ -110,6 +118,7 @@ impl Door {
             queue: Mutex::default(),
             arrived: Notify::new(),
             drained: Notify::new(),
+            freed: Notify::new(),
         });
         tokio::spawn(dispatch(Arc::clone(&shared)));
         Self { shared }
@@ -130,6 +139,44 @@ impl Door {
         self.shared.arrived.notify_one();
         // The door answers every job it took, unless its task died with the runtime.
         applied.await.map_err(|_| ApplyError::Closed)?.map_err(ApplyError::Store)
+    }
+
+    /// Writes a page of a walk, and the walk's progress with it, in a transaction of its own beside those of the
+    /// queue. An answer for each observation, in order; and whether the progress went with them.
+    pub(super) async fn apply_page(
+        &self,
+        page: Vec<Observation>,
+        notes: Notes,
+    ) -> Result<PageOutcome, ApplyError> {
+        let most = self.shared.most();
+        loop {
+            let freed = self.shared.freed.notified();
+            {
+                let mut queue = self.shared.queue();
+                if queue.closed {
+                    return Err(ApplyError::Closed);
+                }
+                let free = !page.iter().any(|observation| queue.busy.contains(&observation.user));
+                if free && queue.pages < most {
+                    queue.busy.extend(page.iter().map(|observation| observation.user.clone()));
+                    queue.in_flight += page.len();
+                    queue.pages += 1;
+                    break;
+                }
+            }
+            freed.await;
+        }
+        let running = Running { shared: Arc::clone(&self.shared), observations: page, is_page: true };
+        // A task of its own: a caller that goes away leaves no transaction half-way.
+        tokio::spawn(async move {
+            let Running { shared, observations, .. } = &running;
+            let started = shared.clock.monotonic();
+            let (results, noted) = isolate::commit_page(shared.store.as_ref(), observations, &notes).await;
+            shared.committed(observations, &results, started);
+            (results, noted)
+        })
+        .await
+        .map_err(|_| ApplyError::Closed)
     }
 
     /// Turns new ones away and returns when the last waiting one is answered.
@@ -164,7 +211,7 @@ impl Shared {
 
 /// Takes batches off the queue and commits them, a few at a time.
 async fn dispatch(shared: Arc<Shared>) {
-    let most = shared.options.concurrent_commits.unwrap_or_else(|| shared.store.concurrent_commits()).max(1);
+    let most = shared.most();
     let mut commits = JoinSet::new();
     loop {
         let arrived = shared.arrived.notified();
@@ -187,6 +234,7 @@ async fn dispatch(shared: Arc<Shared>) {
             return;
         }
         tokio::select! {
+            biased;
             () = arrived => {}
             Some(_) = commits.join_next() => {}
         }
@@ -225,22 +273,12 @@ impl Queue {
 async fn commit(shared: Arc<Shared>, batch: Vec<Job>) {
     let (observations, answers): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|job| (job.observation, job.answer)).unzip();
-    let running = Running { shared, observations };
-    let Running { shared, observations } = &running;
+    let running = Running { shared, observations, is_page: false };
+    let Running { shared, observations, .. } = &running;
     let started = shared.clock.monotonic();
     let results = isolate::commit(shared.store.as_ref(), observations).await;
-    shared.metrics.commit(observations.len(), shared.clock.monotonic().saturating_sub(started));
-    let now_ms = shared.clock.now_ms();
-    for ((observation, result), answer) in observations.iter().zip(results).zip(answers) {
-        shared.measure(observation, &result, now_ms);
-        // Here and not by the caller: it may have gone, and its observation is written all the same. Sent again it
-        // would be a duplicate, and nobody would learn of the tie.
-        if let Ok(Applied { settle_from: Some(from), .. }) = &result {
-            shared.settling.settle(observation.user.clone(), *from);
-        }
-        if let Ok(applied) = &result {
-            shared.observers.committed(observation, applied);
-        }
+    shared.committed(observations, &results, started);
+    for (result, answer) in results.into_iter().zip(answers) {
         let _ = answer.send(result);
     }
 }
@@ -250,6 +288,7 @@ async fn commit(shared: Arc<Shared>, batch: Vec<Job>) {
 struct Running {
     shared: Arc<Shared>,
     observations: Vec<Observation>,
+    is_page: bool,
 }
 
 impl Drop for Running {
@@ -259,13 +298,46 @@ impl Drop for Running {
             queue.busy.remove(&observation.user);
         }
         queue.in_flight -= self.observations.len();
+        queue.pages -= usize::from(self.is_page);
         if queue.closed {
             self.shared.drained.notify_waiters();
+        }
+        drop(queue);
+        self.shared.freed.notify_waiters();
+        if self.is_page {
+            // The queue may hold what waited for these users.
+            self.shared.arrived.notify_one();
         }
     }
 }
 
 impl Shared {
+    /// How many transactions of one sort may run at once.
+    fn most(&self) -> usize {
+        self.options.concurrent_commits.unwrap_or_else(|| self.store.concurrent_commits()).max(1)
+    }
+
+    /// Tells everyone of what a transaction did. Here and not by the callers: they may have gone, and their
+    /// observations are written all the same. Sent again they would be duplicates, and nobody would learn of a tie.
+    fn committed(
+        &self,
+        observations: &[Observation],
+        results: &[Result<Applied, StoreError>],
+        started: Duration,
+    ) {
+        self.metrics.commit(observations.len(), self.clock.monotonic().saturating_sub(started));
+        let now_ms = self.clock.now_ms();
+        for (observation, result) in observations.iter().zip(results) {
+            self.measure(observation, result, now_ms);
+            if let Ok(applied) = result {
+                if let Some(from) = applied.settle_from {
+                    self.settling.settle(observation.user.clone(), from);
+                }
+                self.observers.committed(observation, applied);
+            }
+        }
+    }
+
     fn measure(&self, observation: &Observation, result: &Result<Applied, StoreError>, now_ms: i64) {
         match result {
             Ok(applied) => {

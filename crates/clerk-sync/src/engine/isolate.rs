@@ -2,7 +2,7 @@
 
 use crate::{
     observation::Observation,
-    store::{Applied, Store, StoreError, StoreErrorKind},
+    store::{Applied, Notes, Store, StoreError, StoreErrorKind},
 };
 use std::time::Duration;
 
@@ -25,8 +25,38 @@ fn is_worth_splitting(error: &StoreError) -> bool {
     error.is_rejection() || *error.kind() == StoreErrorKind::Contended
 }
 
+/// Commits a page with the progress of its walk. An answer for each observation, in order, and whether the progress
+/// is written. It never runs ahead of the page: where a row is refused, it is written after all others are.
+pub(super) async fn commit_page(
+    store: &dyn Store,
+    page: &[Observation],
+    notes: &Notes,
+) -> (Vec<Outcome>, Result<(), StoreError>) {
+    let error = match try_commit_noting(store, page, notes).await {
+        Ok(applied) => return (applied.into_iter().map(Ok).collect(), Ok(())),
+        Err(error) if is_worth_splitting(&error) && !page.is_empty() => error,
+        Err(error) => return (vec![Err(error.clone()); page.len()], Err(error)),
+    };
+    let outcomes =
+        if page.len() > 1 { split(store, page, error).await } else { vec![Err(error); page.len()] };
+    let unwritten = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
+    let noted = match unwritten.clone().find(|error| !error.is_rejection()) {
+        Some(error) => Err(error.clone()),
+        None => try_commit_noting(store, &[], notes).await.map(|_| ()),
+    };
+    (outcomes, noted)
+}
+
 async fn try_commit(store: &dyn Store, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
-    tokio::time::timeout(COMMIT_TIMEOUT, store.commit(batch)).await.unwrap_or_else(|_| {
+    try_commit_noting(store, batch, &Notes::default()).await
+}
+
+async fn try_commit_noting(
+    store: &dyn Store,
+    batch: &[Observation],
+    notes: &Notes,
+) -> Result<Vec<Applied>, StoreError> {
+    tokio::time::timeout(COMMIT_TIMEOUT, store.commit_noting(batch, notes)).await.unwrap_or_else(|_| {
         Err(StoreError::new(
             StoreErrorKind::Unavailable,
             "writing users",

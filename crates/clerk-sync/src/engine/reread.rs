@@ -20,7 +20,7 @@ use std::{
 const MAX_DOUBTS: usize = 10_000;
 
 /// A little more than [`doubt::APART_MS`], for Clerk's `Date` is cut to its second.
-pub(super) const DOUBT_RECHECK: Duration = Duration::from_millis(doubt::APART_MS as u64 + 2_000);
+pub(crate) const DOUBT_RECHECK: Duration = Duration::from_millis(doubt::APART_MS as u64 + 2_000);
 
 /// What a read led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,6 +163,32 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Reads a user from Clerk with a request of its own, because a list has raised a doubt, and applies the answer.
+    /// `restores`: the table does not hold what the ledger says. `patience`: how long the budget may keep it waiting.
+    ///
+    /// # Errors
+    /// See [`RereadError`].
+    pub(crate) async fn recheck(
+        &self,
+        user: &UserId,
+        flow: Flow,
+        lane: Lane,
+        restores: bool,
+        patience: Duration,
+    ) -> Result<Reread, RereadError> {
+        let wish = Wish {
+            flow: Some(flow),
+            freshness: Some(Freshness::Unsent),
+            lane: Some(lane),
+            patience,
+            restores,
+            ..Wish::default()
+        };
+        self.parts.reread(user, wish).await
+    }
+}
+
 impl Parts {
     pub(super) async fn reread(&self, user: &UserId, wish: Wish) -> Result<Reread, RereadError> {
         let freshness = wish.freshness.unwrap_or(Freshness::Unsent);
@@ -253,6 +279,7 @@ impl Parts {
         let mut observation =
             Observation::gone(user.clone(), &self.mapping, date, wish.flow.unwrap_or(Flow::Reread));
         observation.message_id = wish.message_id;
+        observation.claim.restores = wish.restores;
         let applied = self.apply(observation).await?;
         self.doubts.set(user, Doubt::default());
         Ok(Reread::Applied { present: false, applied })

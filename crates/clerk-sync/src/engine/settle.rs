@@ -107,12 +107,14 @@ impl Settling {
     /// The users that are due, and how long until the next one is.
     fn take_due(&self, now: Duration) -> (Vec<(UserId, Task)>, Option<Duration>, bool) {
         let mut waiting = self.lock();
-        let due: Vec<UserId> = waiting
+        let mut due: Vec<UserId> = waiting
             .by_user
             .iter()
             .filter(|(_, task)| task.due <= now)
             .map(|(user, _)| user.clone())
             .collect();
+        // The same history is to lead to the same reads.
+        due.sort_unstable();
         let taken = due
             .into_iter()
             .filter_map(|user| waiting.by_user.remove(&user).map(|task| (user, task)))
@@ -160,6 +162,7 @@ pub(super) async fn run(parts: Weak<Parts>) {
         let (settling, clock) = (Arc::clone(&strong.settling), Arc::clone(&strong.clock));
         drop(strong);
         tokio::select! {
+            biased;
             () = settling.changed.notified() => {}
             () = clock.sleep(wait) => {}
         }

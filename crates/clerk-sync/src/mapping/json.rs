@@ -128,6 +128,39 @@ pub(crate) fn fields<'de, S: AsRef<str>>(bytes: &'de [u8], wanted: &[S]) -> Resu
     Ok(fields)
 }
 
+/// Reads the wanted fields of each element of an array, one after the other.
+pub(crate) fn each_of_array<'de, S: AsRef<str>, T>(
+    bytes: &'de [u8],
+    wanted: &[S],
+    read: impl FnMut(Fields<'de>) -> T,
+) -> Result<Vec<T>, JsonError> {
+    struct Elements<'a, S, F> {
+        wanted: &'a [S],
+        read: F,
+    }
+
+    impl<'de, S: AsRef<str>, T, F: FnMut(Fields<'de>) -> T> Visitor<'de> for Elements<'_, S, F> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let mut all = Vec::new();
+            while let Some(fields) = seq.next_element_seed(FieldsSeed { wanted: self.wanted })? {
+                all.push((self.read)(fields));
+            }
+            Ok(all)
+        }
+    }
+
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let all = deserializer.deserialize_seq(Elements { wanted, read }).map_err(|_| JsonError::Invalid)?;
+    deserializer.end().map_err(|_| JsonError::Invalid)?;
+    Ok(all)
+}
+
 /// The elements of an array; `None` for any other value.
 pub(crate) fn elements(raw: &RawValue) -> Result<Option<Vec<&RawValue>>, JsonError> {
     if !raw.get().starts_with('[') {

@@ -48,6 +48,16 @@ impl MemoryStore {
         Self { mapping, clock, tables: Mutex::default() }
     }
 
+    /// Somebody writes or deletes a row by hand.
+    #[cfg(test)]
+    pub(crate) fn edit(&self, user: &UserId, row: Option<Row>) {
+        let mut tables = self.tables();
+        match row {
+            Some(row) => tables.rows.insert(user.clone(), row),
+            None => tables.rows.remove(user),
+        };
+    }
+
     /// A poisoned lock means a panic in this very file; the tables are written by infallible steps only.
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)

@@ -5,7 +5,10 @@ use crate::trial::{agree, feed, gone, seen, user};
 use async_trait::async_trait;
 use clerk_auth::clock::{Clock, SystemClock};
 use clerk_sync::{
-    clerk::{Budget, ClerkApi, ClerkError, ClerkErrorKind, Instance, Permit, Reads, UserAnswer},
+    clerk::{
+        Budget, ClerkApi, ClerkError, ClerkErrorKind, Instance, Permit, Reads, UserAnswer, UsersAnswer,
+        UsersQuery,
+    },
     database_url::DatabaseUrl,
     engine::{DoorOptions, Engine},
     metrics::Metrics,
@@ -129,6 +132,14 @@ struct NoClerk;
 #[async_trait]
 impl ClerkApi for NoClerk {
     async fn user(&self, _permit: Permit, _user: &UserId) -> Result<UserAnswer, ClerkError> {
+        Err(ClerkError::new(ClerkErrorKind::Unavailable, "testing", ""))
+    }
+
+    async fn users(&self, _permit: Permit, _query: &UsersQuery) -> Result<UsersAnswer, ClerkError> {
+        Err(ClerkError::new(ClerkErrorKind::Unavailable, "testing", ""))
+    }
+
+    async fn count(&self, _permit: Permit) -> Result<i64, ClerkError> {
         Err(ClerkError::new(ClerkErrorKind::Unavailable, "testing", ""))
     }
 

@@ -45,6 +45,7 @@ impl Waiting {
                     return Err(ClerkError::new(kind, "waiting for the budget of requests", ""));
                 }
                 Look::Sleep(duration) => tokio::select! {
+                    biased;
                     () = self.shared.clock.sleep(duration) => {}
                     () = self.lane.wake.notified() => {}
                 },

@@ -1,14 +1,14 @@
 //! The heartbeats that keep a process's share what it needs.
 
-use super::{ShareDesk, ShareRow, floor};
-use crate::clerk::Budget;
+use super::{ShareDesk, floor};
+use crate::{clerk::Budget, store::ShareRow};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// While there is more to get or to give.
 const QUICK: Duration = Duration::from_secs(1);
 /// Otherwise; well within [`GRANT_LASTS`](super::GRANT_LASTS).
-const SLOW: Duration = Duration::from_secs(5);
+const SLOW: Duration = Duration::from_secs(4);
 /// While somebody waits and every claim brings more.
 const HUNGRY: Duration = Duration::from_millis(100);
 
@@ -48,13 +48,14 @@ fn is_settled(row: &ShareRow, limit: u32, wanted: u32) -> bool {
 
 /// Keeps this process's share of the limit what it needs, until `stop`; then gives it back.
 ///
-/// `process` names this run of this process, see [`ShareRow::process`]. While the desk fails, the grant runs out.
+/// `process` names this run of this process, see [`ShareRow`]. While the desk fails, the grant runs out.
 pub async fn share(budget: &Budget, desk: &dyn ShareDesk, process: &str, stop: &CancellationToken) {
     let mut heartbeat = Heartbeat::default();
     // Dropped in the middle of a claim, its answer is lost: what it may have granted is kept for us until it expires.
     let _ = stop.run_until_cancelled(beat(budget, desk, process, &mut heartbeat)).await;
     budget.set_grant(0, budget.clock().monotonic());
-    if let Err(error) = desk.leave(process).await {
+    let occupied = budget.share_request(process).occupied;
+    if let Err(error) = desk.leave(process, occupied).await {
         tracing::debug!(%error, "the share of Clerk's limit was not given back; it expires");
     }
 }
@@ -67,6 +68,7 @@ async fn beat(budget: &Budget, desk: &dyn ShareDesk, process: &str, heartbeat: &
         let wait = heartbeat.wait(now, request.limit, request.wanted, hungry);
         if !wait.is_zero() {
             tokio::select! {
+                biased;
                 () = budget.clock().sleep(wait) => {}
                 () = budget.hungry(), if !hungry => hungry = true,
             }

@@ -1,7 +1,7 @@
 //! The Clerk of the histories.
 
 use crate::{
-    clerk::{ClerkApi, ClerkError, ClerkErrorKind, Instance, Permit, UserAnswer},
+    clerk::{ClerkApi, ClerkError, ClerkErrorKind, Instance, Permit, UserAnswer, UsersAnswer, UsersQuery},
     engine::testing::{deleted, event, person_since, user},
     user_id::UserId,
 };
@@ -121,6 +121,14 @@ impl ClerkApi for Model {
             tokio::task::yield_now().await;
         }
         answer
+    }
+
+    async fn users(&self, _permit: Permit, _query: &UsersQuery) -> Result<UsersAnswer, ClerkError> {
+        Err(ClerkError::new(ClerkErrorKind::Rejected, "testing", "no lists here"))
+    }
+
+    async fn count(&self, _permit: Permit) -> Result<i64, ClerkError> {
+        Err(ClerkError::new(ClerkErrorKind::Rejected, "testing", "no lists here"))
     }
 
     async fn instance(&self, _permit: Permit) -> Result<Instance, ClerkError> {

@@ -2,7 +2,7 @@
 
 use super::user;
 use crate::{
-    clerk::{ClerkApi, ClerkError, ClerkErrorKind, Instance, Permit, UserAnswer},
+    clerk::{ClerkApi, ClerkError, ClerkErrorKind, Instance, Permit, UserAnswer, UsersAnswer, UsersQuery},
     user_id::UserId,
 };
 use async_trait::async_trait;
@@ -148,6 +148,14 @@ impl ClerkApi for FakeClerk {
                 Ok(UserAnswer { user, date_ms })
             }
         }
+    }
+
+    async fn users(&self, _permit: Permit, _query: &UsersQuery) -> Result<UsersAnswer, ClerkError> {
+        Err(ClerkError::new(ClerkErrorKind::Rejected, "testing", "no lists here"))
+    }
+
+    async fn count(&self, _permit: Permit) -> Result<i64, ClerkError> {
+        Err(ClerkError::new(ClerkErrorKind::Rejected, "testing", "no lists here"))
     }
 
     async fn instance(&self, _permit: Permit) -> Result<Instance, ClerkError> {

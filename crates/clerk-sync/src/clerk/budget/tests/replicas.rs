@@ -3,8 +3,9 @@
 use super::harness::{Dice, FakeClerk, Process, STEP, ms, s};
 use crate::clerk::{
     budget::{lane::Lane, state::State},
-    shares::{GRANT_LASTS, Heartbeat, ShareRequest, ShareRow, claim},
+    shares::{GRANT_LASTS, Heartbeat, ShareRequest, claim},
 };
+use crate::store::ShareRow;
 use rstest::rstest;
 use std::time::Duration;
 
@@ -68,9 +69,12 @@ impl World {
         let replica = &mut self.replicas[index];
         replica.lives = false;
         replica.claim = None;
-        replica.process.state.set_grant(0, Duration::ZERO);
+        let waiting = replica.process.waiting();
+        let state = &mut replica.process.state;
+        state.set_grant(0, Duration::ZERO);
+        let occupied = state.needs(self.now, &waiting).occupied;
         for row in self.rows.iter_mut().filter(|row| leaves && row.process == replica.name) {
-            *row = row.left(now_ms);
+            *row = ShareRow::left(&replica.name, occupied, now_ms);
         }
     }
 
@@ -218,7 +222,7 @@ fn together_they_never_exceed_the_limit(
     #[values(1, 5, 100, 1_000)] limit: u32,
     #[values(3, 5)] most: usize,
     #[values(1, 2, 3)] seed: u64,
-    #[values(20, 8_000)] slowest: u64,
+    #[values(20, 3_000)] slowest: u64,
 ) {
     let mut world = World::new(limit, seed, ms(slowest));
     for _ in 0..60 {

@@ -1,0 +1,6 @@
+//! The passes against a model Clerk.
+
+mod catch_up;
+mod import;
+mod rig;
+mod scrub;
