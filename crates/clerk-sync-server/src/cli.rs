@@ -59,6 +59,8 @@ async fn run(matches: &ArgMatches) -> CommandResult {
         Some(("dev", matches)) => crate::dev::run(matches).await,
         Some(("emulate", matches)) => commands::emulate::run(matches).await,
         Some(("migrate", matches)) => commands::migrate::run(load(matches)?, matches).await,
+        Some(("backfill", matches)) => commands::backfill::run(load(matches)?, matches).await,
+        Some(("reconcile", matches)) => commands::reconcile::run(load(matches)?, matches).await,
         Some(("sync", matches)) => commands::sync::run(load(matches)?, matches).await,
         Some(("status", matches)) => commands::status::run(load(matches)?, matches).await,
         Some(("changes", matches)) => commands::changes::run(load(matches)?, matches).await,
@@ -126,6 +128,8 @@ fn command() -> Command {
                         .help("Print the SQL for an empty database instead"),
                 ),
         ))
+        .subcommand(backfill_command())
+        .subcommand(reconcile_command())
         .subcommand(with_flags(
             Command::new("sync")
                 .about("Reads users from Clerk and writes their rows")
@@ -169,6 +173,52 @@ fn command() -> Command {
         ))
         .subcommand(dead_letters_command())
         .subcommand(config_command())
+}
+
+fn backfill_command() -> Command {
+    with_flags(
+        Command::new("backfill")
+            .about("Imports every user, or goes on where an import was interrupted")
+            .arg(
+                Arg::new("parallel")
+                    .long("parallel")
+                    .value_name("N")
+                    .default_value("1")
+                    .value_parser(value_parser!(u8).range(1..=64))
+                    .help("Pages under way at once: Clerk's latency binds less, its rate limit as before"),
+            )
+            .arg(json_flag())
+            .arg(no_migrate_flag()),
+    )
+}
+
+fn reconcile_command() -> Command {
+    with_flags(
+        Command::new("reconcile")
+            .about("Compares every user with Clerk now, and repairs what differs")
+            .arg(
+                Arg::new("dry-run")
+                    .long("dry-run")
+                    .action(ArgAction::SetTrue)
+                    .help("Print each difference and write nothing; exit 2 if there is any"),
+            )
+            .arg(
+                Arg::new("show-values")
+                    .long("show-values")
+                    .action(ArgAction::SetTrue)
+                    .requires("dry-run")
+                    .help("Print the values that differ, too"),
+            )
+            .arg(
+                Arg::new("confirm-deletes")
+                    .long("confirm-deletes")
+                    .value_name("N")
+                    .value_parser(value_parser!(u64))
+                    .help("Delete up to N users whom Clerk does not have, though they are more than CLERK_SYNC_MAX_DELETES"),
+            )
+            .arg(json_flag())
+            .arg(no_migrate_flag()),
+    )
 }
 
 fn dev_command() -> Command {
@@ -252,11 +302,7 @@ fn config_command() -> Command {
         .about("Looks at the settings")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(with_flags(
-            Command::new("check")
-                .about("Says what is wrong with them, and what has no effect yet")
-                .arg(json_flag()),
-        ))
+        .subcommand(with_flags(Command::new("check").about("Says what is wrong with them").arg(json_flag())))
         .subcommand(with_flags(
             Command::new("print").about("Prints them with their sources, without secrets").arg(json_flag()),
         ))

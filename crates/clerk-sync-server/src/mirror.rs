@@ -2,24 +2,38 @@
 
 use crate::{
     cli::Usage,
+    commands::holder::holder,
     settings::{Loaded, Problem, Settings, Source, UsersConfig},
 };
 use anyhow::Context as _;
 use clerk_auth::clock::{Clock, SystemClock};
 use clerk_sync::{
-    clerk::{Budget, ClerkApi, HttpClerk, Reads},
+    clerk::{
+        Budget, ClerkApi, ClerkError, HttpClerk, Lane, Reads,
+        shares::{ShareDesk as _, share},
+    },
     engine::{DoorOptions, Engine},
     instance::{self, BindError},
     mapping::{ClaimColumn, Column, Kind, Mapping, MappingSpec, OnDelete, Source as ColumnSource, TableName},
     metrics::Metrics,
-    store::{self, Store},
+    reconcile::{MaxDeletes, Reconciler},
+    store::{self, Store, StoreError},
 };
 use secrecy::SecretString;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// How long a command waits for a database that does not answer yet.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
 const DATABASE_PAUSE: Duration = Duration::from_secs(1);
+/// How long the last writes may take.
+const DRAIN: Duration = Duration::from_secs(15);
+/// How long giving back the share of the rate limit may take; it runs out by itself otherwise.
+const LEAVE: Duration = Duration::from_secs(2);
 
 /// Everything that works on one database.
 #[derive(Debug, Clone)]
@@ -30,7 +44,18 @@ pub(crate) struct Mirror {
     pub(crate) engine: Engine,
     clerk: Arc<dyn ClerkApi>,
     pub(crate) budget: Arc<Budget>,
+    max_deletes: MaxDeletes,
     secret_key: SecretString,
+    /// How this process is called among those on the same database.
+    pub(crate) name: Arc<str>,
+    sharing: Arc<Sharing>,
+}
+
+/// The task that keeps this process's share of Clerk's rate limit.
+#[derive(Debug, Default)]
+struct Sharing {
+    stop: CancellationToken,
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// The settings and the mapping they describe, or everything that is wrong with them.
@@ -157,14 +182,15 @@ pub(crate) async fn require_ready(store: &dyn Store) -> anyhow::Result<()> {
 }
 
 impl Mirror {
-    /// Starts the engine on a prepared store.
-    pub(crate) fn start(settings: &Settings, store: Arc<dyn Store>) -> anyhow::Result<Self> {
+    /// Starts the engine. `command`: what this process does. But for [`Mirror::bind`], no call to Clerk is
+    /// made before [`Mirror::join`].
+    pub(crate) fn start(command: &str, settings: &Settings, store: Arc<dyn Store>) -> anyhow::Result<Self> {
         let secret_key = settings.require_secret_key().map_err(|missing| Usage(missing.to_string()))?.clone();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let metrics = Arc::new(Metrics::default());
         let clerk: Arc<dyn ClerkApi> =
             Arc::new(HttpClerk::try_new(&settings.clerk_api_url, secret_key.clone(), Arc::clone(&metrics))?);
-        let budget = Arc::new(Budget::new(settings.requests_per_10s, Arc::clone(&clock)));
+        let budget = Arc::new(Budget::shared(settings.requests_per_10s, Arc::clone(&clock)));
         let reads = Reads::new(Arc::clone(&clerk), Arc::clone(&budget));
         let engine = Engine::start(
             Arc::clone(&store),
@@ -173,11 +199,64 @@ impl Mirror {
             Arc::clone(&metrics),
             DoorOptions::default(),
         );
-        Ok(Self { store, clock, metrics, engine, clerk, budget, secret_key })
+        let max_deletes = settings.max_deletes;
+        let (name, sharing) = (holder(command)?.into(), Arc::default());
+        Ok(Self { store, clock, metrics, engine, clerk, budget, max_deletes, secret_key, name, sharing })
     }
 
-    /// Finds out which instance this is, and tells the engine.
+    /// Takes part in the sharing of Clerk's rate limit. The schema must be ready.
+    pub(crate) fn join(&self) {
+        let (budget, store, name) =
+            (Arc::clone(&self.budget), Arc::clone(&self.store), Arc::clone(&self.name));
+        let stop = self.sharing.stop.clone();
+        let task = tokio::spawn(async move { share(&budget, &store, &name, &stop).await });
+        *self.sharing.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    }
+
+    /// What reconciles this mirror.
+    pub(crate) fn reconciler(&self) -> Reconciler {
+        let (clerk, budget) = (Arc::clone(&self.clerk), Arc::clone(&self.budget));
+        Reconciler::new(self.engine.clone(), clerk, budget, self.max_deletes)
+    }
+
+    /// Claims a share once, to find out whether it can.
+    pub(crate) async fn try_to_share(&self) -> Result<(), StoreError> {
+        let now = self.clock.monotonic();
+        let row = self.store.claim(&self.budget.share_request(&self.name)).await?;
+        self.budget.set_grant(row.grant, now);
+        Ok(())
+    }
+
+    /// How many users Clerk has.
+    pub(crate) async fn count(&self, patience: Duration) -> Result<i64, ClerkError> {
+        let permit = self.budget.permit(Lane::Person, patience).await?;
+        self.clerk.count(permit).await
+    }
+
+    /// Gives the share of the rate limit back.
+    pub(crate) async fn leave(&self) {
+        self.sharing.stop.cancel();
+        let task = self.sharing.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            let _ = tokio::time::timeout(LEAVE, task).await;
+        }
+    }
+
+    /// Writes what is on its way, and lets the database go.
+    pub(crate) async fn shut_down(&self) {
+        if tokio::time::timeout(DRAIN, self.engine.drain()).await.is_err() {
+            tracing::warn!("the last writes did not end in time; their senders will try again");
+        }
+        self.leave().await;
+        self.store.close().await;
+    }
+
+    /// Finds out which instance this is, and tells the engine. Nothing is written before that is known, no share of the
+    /// rate limit either: the one call that it may take is among those kept for processes that come anew.
     pub(crate) async fn bind(&self) -> Result<(), BindError> {
+        if self.sharing.task.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            self.budget.set_grant(1, self.clock.monotonic());
+        }
         let instance =
             instance::bind(self.store.as_ref(), self.clerk.as_ref(), &self.budget, &self.secret_key).await?;
         tracing::info!(instance.id = instance, "this database mirrors the instance");

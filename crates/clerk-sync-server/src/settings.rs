@@ -28,7 +28,7 @@ use clerk_sync::database_url::DatabaseUrl;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-pub use self::definition::{Available, DEFINITIONS, DefaultValue, Definition, Kind, find};
+pub use self::definition::{DEFINITIONS, DefaultValue, Definition, Kind, find};
 pub use self::example::{example, settings_table};
 pub use self::flags::{config_path, given_flags, with_flags};
 pub use self::nearest::nearest;
@@ -37,7 +37,8 @@ pub use self::report::{CheckLine, CheckState, Entry, Shown};
 pub use self::resolve::load;
 pub use self::sources::{DEFAULT_FILE, FileText, Sources, process_environment};
 pub use self::users::{Allow, ClaimConfig, ColumnConfig, ColumnKind, OnDelete, UsersConfig};
-pub use self::values::{MaxDeletes, Network, Origin, TrustedProxies};
+pub use self::values::{Network, Origin, TrustedProxies};
+use clerk_sync::reconcile::MaxDeletes;
 
 /// Every setting, parsed and checked. What a command needs and nobody set is asked for with `require_...`.
 #[derive(Debug, Clone)]

@@ -32,11 +32,15 @@ mod tests {
     }
 
     impl Dev {
-        fn start(folder: &Path) -> Self {
+        /// `heals`: flow E runs as it does by default, instead of leaving what a test breaks.
+        fn start(folder: &Path, heals: bool) -> Self {
             let mut command = Command::new(env!("CARGO_BIN_EXE_clerk-sync"));
             let database = format!("sqlite://{}", folder.join("dev.db").display());
             command.args(["dev", "--port", "0", "--json", "--database-url", &database]);
             command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped());
+            if !heals {
+                command.env("CLERK_SYNC_CATCH_UP_EVERY", "off").env("CLERK_SYNC_SCRUB_EVERY", "off");
+            }
             let mut program = Program(command.spawn().expect("clerk-sync starts"));
             let mut line = String::new();
             let stdout = program.0.stdout.take().expect("it was piped");
@@ -72,14 +76,21 @@ mod tests {
     #[test]
     fn the_sample_page_works_in_chromium() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let dev = Dev::start(folder.path());
+        let dev = Dev::start(folder.path(), false);
         drive("sample_page.test.mjs", &dev.environment());
+    }
+
+    #[test]
+    fn the_sample_page_shows_how_a_lost_webhook_heals_in_chromium() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let dev = Dev::start(folder.path(), true);
+        drive("healing.test.mjs", &dev.environment());
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn people_sign_up_come_back_and_sign_out_in_chromium() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let dev = Dev::start(folder.path());
+        let dev = Dev::start(folder.path(), false);
         let mut database = sqlx::SqliteConnection::connect(&dev.database).await.expect("the database");
         sqlx::raw_sql(
             "create trigger nobody_is_unwanted before insert on users when new.first_name = 'Unwanted' \

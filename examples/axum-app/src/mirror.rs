@@ -1,4 +1,4 @@
-//! clerk-sync inside the app: the table, the way to Clerk, and the two things that the layers ask.
+//! clerk-sync inside the app: the table, the way to Clerk, what heals by itself, and the two things that the layers ask.
 
 use crate::settings::Settings;
 use anyhow::Context as _;
@@ -8,16 +8,19 @@ use clerk_auth::{
     publishable_key::PublishableKey,
 };
 use clerk_sync::{
-    clerk::{Budget, ClerkApi, HttpClerk, Reads},
+    clerk::{Budget, ClerkApi, HttpClerk, Reads, shares},
     database_url::DatabaseUrl,
     engine::{DoorOptions, Engine},
     ensure::{EnsureOptions, EnsureUsers},
     instance,
     mapping::{Mapping, MappingSpec},
     metrics::Metrics,
+    reconcile::{MaxDeletes, Reconciler, Schedule, Timers},
     store,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 #[derive(Debug)]
 pub(crate) struct Mirror {
@@ -28,6 +31,14 @@ pub(crate) struct Mirror {
     /// Knows who is asking.
     pub(crate) authenticator: Authenticator,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Ends what runs beside the requests.
+    stop: CancellationToken,
+    beside: JoinSet<()>,
+}
+
+/// Names this process among those on the same database; another at each start.
+fn process_name(clock: &dyn Clock) -> String {
+    format!("axum-app, process {} since {}", std::process::id(), clock.now_ms())
 }
 
 impl Mirror {
@@ -45,12 +56,31 @@ impl Mirror {
         let api = HttpClerk::try_new(&settings.clerk_api_url, secret.clone(), Arc::clone(&metrics))?;
         let clerk: Arc<dyn ClerkApi> = Arc::new(api);
         // Calls in any ten seconds: Clerk allows 100 for a test key and 1000 for a live one.
-        let budget = Arc::new(Budget::new(100, Arc::clone(&clock)));
+        // Processes on one database share them.
+        let budget = Arc::new(Budget::shared(100, Arc::clone(&clock)));
         let reads = Reads::new(Arc::clone(&clerk), Arc::clone(&budget));
         let engine =
             Engine::start(Arc::clone(&store), reads, Arc::clone(&clock), metrics, DoorOptions::default());
+        let (name, stop, mut beside) =
+            (process_name(clock.as_ref()), CancellationToken::new(), JoinSet::new());
+        {
+            let (budget, store, name, stop) =
+                (Arc::clone(&budget), Arc::clone(&store), name.clone(), stop.clone());
+            beside.spawn(async move { shares::share(&budget, &store, &name, &stop).await });
+        }
         // A database mirrors one Clerk instance. Another's key ends here, before it writes anything.
         engine.bound_to(instance::bind(store.as_ref(), clerk.as_ref(), &budget, &secret).await?);
+
+        // Imports who is there already, catches up with what no webhook told, and finds lost deletions.
+        let reconciler = Reconciler::new(engine.clone(), clerk, budget, MaxDeletes::default());
+        let schedule = Schedule {
+            seed: clock.now_ms().unsigned_abs(),
+            holder: name,
+            import: true,
+            catch_up_every: Some(Duration::from_secs(10)),
+            scrub_every: Some(Duration::from_secs(24 * 60 * 60)),
+        };
+        beside.spawn(Timers::new(reconciler, schedule).run(stop.clone()));
 
         let key = PublishableKey::parse(&settings.clerk_publishable_key).context("CLERK_PUBLISHABLE_KEY")?;
         let mut auth = AuthSettings::new(key).with_authorized_parties([settings.origin()]);
@@ -61,11 +91,13 @@ impl Mirror {
         let authenticator =
             Authenticator::builder(auth).backend(backend).clock(Arc::clone(&clock)).build()?;
         let users = EnsureUsers::start(&engine, EnsureOptions::default());
-        Ok(Self { engine, users, authenticator, clock })
+        Ok(Self { engine, users, authenticator, clock, stop, beside })
     }
 
     /// Writes what still waits.
     pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.beside.join_all().await;
         self.engine.drain().await;
         self.engine.store().close().await;
     }

@@ -115,11 +115,12 @@ async fn replay(matches: &ArgMatches) -> CommandResult {
     let number = number(matches);
     let (settings, store) = open(matches).await?;
     telemetry::start(&settings.log, settings.log_format);
-    let mirror = Mirror::start(&settings, store)?;
+    let mirror = Mirror::start("dead-letters", &settings, store)?;
     mirror::prepare(mirror.store.as_ref(), mirror.clock.as_ref(), migrates(matches)).await?;
     mirror.bind().await?;
+    mirror.join();
     let replayed = mirror.engine.replay(number, PATIENCE).await;
-    mirror.engine.drain().await;
+    mirror.shut_down().await;
     let replayed =
         replayed.with_context(|| format!("dead letter {number} stays"))?.ok_or_else(|| no_such(number))?;
     let (result, detail, ending) = match replayed {

@@ -1,16 +1,21 @@
 //! `clerk-sync serve`.
 
+use super::holder::seed;
 use crate::{
     cli::{CommandResult, Ending, Usage},
     http::{self, Public, admin, listener},
     mirror::{self, Mirror},
     people::People,
-    settings::{Loaded, Settings},
+    settings::{Import, Loaded, Settings},
     telemetry,
 };
 use anyhow::Context as _;
 use axum::Router;
-use clerk_sync::{instance::BindError, webhook::Verifier};
+use clerk_sync::{
+    instance::BindError,
+    reconcile::{Schedule, Timers},
+    webhook::Verifier,
+};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -18,8 +23,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long the last writes may take.
-const DRAIN: Duration = Duration::from_secs(15);
 const BIND_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_BIND_PAUSE: Duration = Duration::from_secs(30);
 const PURGE_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
@@ -37,7 +40,7 @@ pub(crate) async fn run(loaded: Loaded, migrates: bool) -> CommandResult {
         Some(address) => Some(listener::bind(address, "CLERK_SYNC_ADMIN_LISTEN").await?),
         None => None,
     };
-    let mirror = Mirror::start(&settings, store)?;
+    let mirror = Mirror::start("serve", &settings, store)?;
     mirror::prepare(mirror.store.as_ref(), mirror.clock.as_ref(), migrates)
         .await
         .with_context(|| format!("DATABASE_URL {}", settings.database_url))?;
@@ -70,6 +73,7 @@ impl Service {
             }
             Err(error) => return Err(error.into()),
         };
+        mirror.join();
         let verifier = verifier(&settings)?;
         if verifier.is_none() {
             tracing::warn!("CLERK_WEBHOOK_SIGNING_SECRET is not set: POST /clerk/webhooks answers 503");
@@ -98,6 +102,8 @@ impl Service {
             Ok(tokio::spawn(listener::serve(admin_listener, routes, stop.clone())))
         });
         let admin_listener = admin_listener.transpose()?;
+        let reconciling =
+            tokio::spawn(reconcile(mirror.clone(), schedule(&settings, &mirror)?, stop.clone()));
         let purging = tokio::spawn(purge_tombstones(mirror.clone(), settings.keep_tombstones, stop.clone()));
         let refused = match unbound {
             Some(_) => keep_binding(&mirror, &stop).await.err(),
@@ -113,10 +119,8 @@ impl Service {
             admin_listener.await.context("serving the admin address")?;
         }
         purging.abort();
-        if tokio::time::timeout(DRAIN, mirror.engine.drain()).await.is_err() {
-            tracing::warn!("the last writes did not end in time; their senders will try again");
-        }
-        mirror.store.close().await;
+        reconciling.await.context("reconciling")?;
+        mirror.shut_down().await;
         match refused {
             Some(error) => Err(error.into()),
             None => {
@@ -134,6 +138,33 @@ fn verifier(settings: &Settings) -> anyhow::Result<Option<Arc<Verifier>>> {
     let verifier = Verifier::try_new(&settings.webhook_signing_secrets)
         .map_err(|error| Usage(format!("CLERK_WEBHOOK_SIGNING_SECRET: {error}")))?;
     Ok(Some(Arc::new(verifier)))
+}
+
+fn schedule(settings: &Settings, mirror: &Mirror) -> anyhow::Result<Schedule> {
+    Ok(Schedule {
+        holder: mirror.name.to_string(),
+        import: settings.import == Import::Auto,
+        catch_up_every: settings.catch_up_every,
+        scrub_every: settings.scrub_every,
+        seed: seed()?,
+    })
+}
+
+/// Flow E, once it is known whose database this is.
+async fn reconcile(mirror: Mirror, schedule: Schedule, stop: CancellationToken) {
+    if !schedule.import && schedule.catch_up_every.is_none() && schedule.scrub_every.is_none() {
+        tracing::info!(
+            "CLERK_SYNC_IMPORT, CLERK_SYNC_CATCH_UP_EVERY and CLERK_SYNC_SCRUB_EVERY are off: nothing is reconciled"
+        );
+        return;
+    }
+    while mirror.engine.instance().is_none() {
+        tokio::select! {
+            () = mirror.clock.sleep(BIND_PAUSE) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+    Timers::new(mirror.reconciler(), schedule).run(stop).await;
 }
 
 /// Asks again until the instance is known.

@@ -28,11 +28,12 @@ pub(crate) async fn run(loaded: Loaded, matches: &ArgMatches) -> CommandResult {
     let (settings, mapping) = mirror::checked(loaded)?;
     telemetry::start(&settings.log, settings.log_format);
     let store = mirror::open_store(&settings, mapping).await?;
-    let mirror = Mirror::start(&settings, store)?;
+    let mirror = Mirror::start("sync", &settings, store)?;
     mirror::prepare(mirror.store.as_ref(), mirror.clock.as_ref(), migrates(matches))
         .await
         .with_context(|| format!("DATABASE_URL {}", settings.database_url))?;
     mirror.bind().await?;
+    mirror.join();
     let force = matches.get_flag("force");
     let mut ending = Ending::Done;
     let mut failed = false;
@@ -49,8 +50,7 @@ pub(crate) async fn run(loaded: Loaded, matches: &ArgMatches) -> CommandResult {
             line(format_args!("{user}: {}", report.detail));
         }
     }
-    mirror.engine.drain().await;
-    mirror.store.close().await;
+    mirror.shut_down().await;
     if failed {
         anyhow::bail!("not every user could be synced");
     }

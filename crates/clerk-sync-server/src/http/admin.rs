@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use clerk_sync::reconcile::Overview;
 use prometheus_client::{encoding::text::encode, metrics::gauge::Gauge, registry::Registry};
 use secrecy::{ExposeSecret, SecretString};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -36,6 +37,11 @@ pub(crate) struct Admin {
     registry: Arc<Registry>,
     dead_letters: Gauge,
     last_event_age_seconds: Gauge,
+    held_deletions: Gauge,
+    tombstoned_alive: Gauge,
+    imported: Gauge,
+    catch_up_age_seconds: Gauge,
+    scrub_age_seconds: Gauge,
 }
 
 impl Admin {
@@ -51,17 +57,55 @@ impl Admin {
             "Since an event was last accepted by any process; -1 if none ever was",
             last_event_age_seconds.clone(),
         );
-        Self { mirror, token, listen, registry: Arc::new(registry), dead_letters, last_event_age_seconds }
+        let mut gauge = |name, help| {
+            let gauge = Gauge::<i64>::default();
+            registry.register(name, help, gauge.clone());
+            gauge
+        };
+        let held_deletions = gauge(
+            "held_deletions",
+            "Users missing in Clerk who are kept until clerk-sync reconcile --confirm-deletes, because there are too many",
+        );
+        let tombstoned_alive =
+            gauge("tombstoned_alive", "Users deleted here and alive in Clerk, as the last scrub found them");
+        let imported = gauge("imported", "Whether an import has ever completed");
+        let catch_up_age_seconds =
+            gauge("catch_up_age_seconds", "Since the last catch-up of any process; -1 before the first");
+        let scrub_age_seconds =
+            gauge("scrub_age_seconds", "Since the last complete scrub of any process; -1 before the first");
+        Self {
+            mirror,
+            token,
+            listen,
+            registry: Arc::new(registry),
+            dead_letters,
+            last_event_age_seconds,
+            held_deletions,
+            tombstoned_alive,
+            imported,
+            catch_up_age_seconds,
+            scrub_age_seconds,
+        }
     }
 
     async fn refresh(&self) {
-        let Ok(Ok(gauges)) = tokio::time::timeout(COUNT_TIMEOUT, self.mirror.store.gauges()).await else {
-            return;
-        };
-        self.dead_letters.set(gauges.dead_letters);
-        let last = self.mirror.engine.last_event_ms().max(gauges.last_event_at);
-        let age = last.map_or(-1, |last| (self.mirror.clock.now_ms() - last).max(0) / 1000);
-        self.last_event_age_seconds.set(age);
+        let look =
+            async { tokio::join!(self.mirror.store.gauges(), Overview::read(self.mirror.store.as_ref())) };
+        let Ok((gauges, overview)) = tokio::time::timeout(COUNT_TIMEOUT, look).await else { return };
+        let age = |at: Option<i64>| at.map_or(-1, |at| (self.mirror.clock.now_ms() - at).max(0) / 1000);
+        if let Ok(gauges) = gauges {
+            self.dead_letters.set(gauges.dead_letters);
+            let last = self.mirror.engine.last_event_ms().max(gauges.last_event_at);
+            self.last_event_age_seconds.set(age(last));
+        }
+        if let Ok(overview) = overview {
+            let count = |users: u64| i64::try_from(users).unwrap_or(i64::MAX);
+            self.held_deletions.set(count(overview.scrub.held));
+            self.tombstoned_alive.set(count(overview.scrub.alive));
+            self.imported.set(i64::from(overview.is_imported()));
+            self.catch_up_age_seconds.set(age(overview.catch_up.completed_at));
+            self.scrub_age_seconds.set(age(overview.scrub.completed_at));
+        }
     }
 }
 

@@ -15,8 +15,6 @@ pub struct Definition {
     pub secret: bool,
     /// The shape of its value.
     pub kind: Kind,
-    /// Whether it has an effect in this version.
-    pub available: Available,
 }
 
 /// What holds when a setting is not set.
@@ -49,15 +47,6 @@ pub enum Kind {
     Number,
     /// One of a few words.
     Choice(&'static [&'static str]),
-}
-
-/// Whether a setting has an effect in this version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Available {
-    /// It has.
-    Now,
-    /// It is read and checked; what it is for comes in a later version.
-    Later(&'static str),
 }
 
 impl Definition {
@@ -110,7 +99,6 @@ pub static DEFINITIONS: &[Definition] = &[
         doc: "The key of Clerk's Backend API, `sk_test_...` or `sk_live_...` (Clerk dashboard, API keys).",
         secret: true,
         kind: Kind::Secret,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_PUBLISHABLE_KEY",
@@ -119,7 +107,6 @@ pub static DEFINITIONS: &[Definition] = &[
               `NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY` is accepted too.",
         secret: false,
         kind: Kind::Text,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_WEBHOOK_SIGNING_SECRET",
@@ -128,7 +115,6 @@ pub static DEFINITIONS: &[Definition] = &[
               separated by commas while you rotate them.",
         secret: true,
         kind: Kind::List,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_API_URL",
@@ -137,7 +123,6 @@ pub static DEFINITIONS: &[Definition] = &[
               followed.",
         secret: false,
         kind: Kind::Url,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_PROXY_URL",
@@ -146,7 +131,6 @@ pub static DEFINITIONS: &[Definition] = &[
               from `CLERK_SYNC_PUBLIC_URL`.",
         secret: false,
         kind: Kind::Url,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_JWT_KEY",
@@ -155,7 +139,6 @@ pub static DEFINITIONS: &[Definition] = &[
               then verified without any request to Clerk.",
         secret: true,
         kind: Kind::Secret,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_SIGN_IN_URL",
@@ -164,7 +147,6 @@ pub static DEFINITIONS: &[Definition] = &[
               `CLERK_SYNC_APP_URL`.",
         secret: false,
         kind: Kind::Url,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_SIGN_UP_URL",
@@ -173,7 +155,6 @@ pub static DEFINITIONS: &[Definition] = &[
               `CLERK_SYNC_APP_URL`.",
         secret: false,
         kind: Kind::Url,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_AUTHORIZED_PARTIES",
@@ -181,7 +162,6 @@ pub static DEFINITIONS: &[Definition] = &[
         doc: "The origins whose session tokens are accepted (their `azp`), separated by commas.",
         secret: false,
         kind: Kind::List,
-        available: Available::Now,
     },
     Definition {
         name: "DATABASE_URL",
@@ -191,7 +171,6 @@ pub static DEFINITIONS: &[Definition] = &[
               understood; unknown ones are refused by name. The password is never printed.",
         secret: true,
         kind: Kind::DatabaseUrl,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_SYNC_LISTEN",
@@ -199,7 +178,6 @@ pub static DEFINITIONS: &[Definition] = &[
         doc: "Where the public routes listen.",
         secret: false,
         kind: Kind::Address,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_SYNC_ADMIN_LISTEN",
@@ -208,7 +186,6 @@ pub static DEFINITIONS: &[Definition] = &[
               reach demands `CLERK_SYNC_ADMIN_TOKEN`.",
         secret: false,
         kind: Kind::Address,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_SYNC_ADMIN_TOKEN",
@@ -216,7 +193,6 @@ pub static DEFINITIONS: &[Definition] = &[
         doc: "What the admin routes demand as `Authorization: Bearer ...`; at least 16 characters.",
         secret: true,
         kind: Kind::Secret,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_SYNC_APP_URL",
@@ -225,7 +201,6 @@ pub static DEFINITIONS: &[Definition] = &[
               only ones that a `redirect_url` may lead to.",
         secret: false,
         kind: Kind::Url,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_SYNC_ALLOWED_ORIGINS",
@@ -233,7 +208,6 @@ pub static DEFINITIONS: &[Definition] = &[
         doc: "More origins that a `redirect_url` may lead to, separated by commas.",
         secret: false,
         kind: Kind::List,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_SYNC_PUBLIC_URL",
@@ -241,7 +215,6 @@ pub static DEFINITIONS: &[Definition] = &[
         doc: "Our own origin as browsers see it; Clerk's handshake returns there.",
         secret: false,
         kind: Kind::Url,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_SYNC_TRUSTED_PROXIES",
@@ -250,7 +223,6 @@ pub static DEFINITIONS: &[Definition] = &[
               word `loopback`, separated by commas; or `none`.",
         secret: false,
         kind: Kind::List,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_SYNC_IMPORT",
@@ -259,7 +231,6 @@ pub static DEFINITIONS: &[Definition] = &[
               waits until a `backfill` has completed once.",
         secret: false,
         kind: Kind::Choice(&["auto", "off"]),
-        available: Available::Later("flow E"),
     },
     Definition {
         name: "CLERK_SYNC_CATCH_UP_EVERY",
@@ -267,7 +238,6 @@ pub static DEFINITIONS: &[Definition] = &[
         doc: "How often to ask Clerk for users that changed lately; `off` never does.",
         secret: false,
         kind: Kind::Duration,
-        available: Available::Later("flow E"),
     },
     Definition {
         name: "CLERK_SYNC_SCRUB_EVERY",
@@ -275,7 +245,6 @@ pub static DEFINITIONS: &[Definition] = &[
         doc: "How often to compare every user with Clerk, which also finds lost deletions; `off` never does.",
         secret: false,
         kind: Kind::Duration,
-        available: Available::Later("flow E"),
     },
     Definition {
         name: "CLERK_SYNC_REQUESTS_PER_10S",
@@ -283,7 +252,6 @@ pub static DEFINITIONS: &[Definition] = &[
         doc: "Clerk's rate limit for your instance, in requests within 10 seconds.",
         secret: false,
         kind: Kind::Number,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_SYNC_MAX_DELETES",
@@ -292,7 +260,6 @@ pub static DEFINITIONS: &[Definition] = &[
               share of all users such as `1%` (rounded up), or the larger of both as `max(10, 1%)`.",
         secret: false,
         kind: Kind::Text,
-        available: Available::Later("flow E"),
     },
     Definition {
         name: "CLERK_SYNC_KEEP_TOMBSTONES",
@@ -301,7 +268,6 @@ pub static DEFINITIONS: &[Definition] = &[
               it for ever. At least `90d`: that long, events can be replayed from Clerk's dashboard.",
         secret: false,
         kind: Kind::Duration,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_SYNC_LOG",
@@ -310,7 +276,6 @@ pub static DEFINITIONS: &[Definition] = &[
               `info,clerk_sync=debug`.",
         secret: false,
         kind: Kind::Text,
-        available: Available::Now,
     },
     Definition {
         name: "CLERK_SYNC_LOG_FORMAT",
@@ -318,6 +283,5 @@ pub static DEFINITIONS: &[Definition] = &[
         doc: "How to log: `text` for people, `json` for machines.",
         secret: false,
         kind: Kind::Choice(&["text", "json"]),
-        available: Available::Now,
     },
 ];

@@ -1,6 +1,6 @@
 //! The settings written down: `config example`, and the table in the README.
 
-use super::definition::{Available, DEFINITIONS, DefaultValue, Definition};
+use super::definition::{DEFINITIONS, DefaultValue, Definition};
 use super::users::{ColumnConfig, UsersConfig};
 
 /// How wide comments in the example get.
@@ -99,9 +99,6 @@ pub fn settings_table() -> String {
         if let Some(name) = definition.file_name() {
             doc.push_str(&format!(" Secret; also as `{name}`."));
         }
-        if let Available::Later(what) = definition.available {
-            doc.push_str(&format!(" *No effect yet: {what}.*"));
-        }
         text.push_str(&format!("| `{}` | {default} | {flag} | {doc} |\n", definition.name));
     }
     text
@@ -151,9 +148,6 @@ fn remarks(definition: &Definition) -> String {
     }
     if let Some(name) = definition.file_name() {
         remarks.push(format!("Secret: {name} names a file to read it from instead."));
-    }
-    if let Available::Later(what) = definition.available {
-        remarks.push(format!("No effect yet: {what}."));
     }
     remarks.join(" ")
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command, ValueHint};
 
-use super::definition::{Available, DEFINITIONS, DefaultValue, Definition, Kind};
+use super::definition::{DEFINITIONS, DefaultValue, Definition, Kind};
 
 /// Adds `--config` and a flag for each setting to a command that reads the settings.
 #[must_use]
@@ -50,9 +50,6 @@ fn help(definition: &Definition) -> String {
     match definition.default {
         DefaultValue::Text(text) => help.push_str(&format!("; default: {text}]")),
         DefaultValue::Described(text) => help.push_str(&format!("; default: {}]", text.replace('`', ""))),
-    }
-    if let Available::Later(what) = definition.available {
-        help.push_str(&format!(" (no effect yet: {what})"));
     }
     help
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Loaded;
-use super::definition::{Available, DEFINITIONS, Definition};
+use super::definition::{DEFINITIONS, Definition};
 use super::problem::Source;
 
 /// One setting as it came out.
@@ -70,8 +70,6 @@ pub enum CheckState {
     Ok,
     /// Nobody set it, and there is no default.
     NotSet,
-    /// Set and good, but what it is for comes in a later version.
-    NoEffectYet(&'static str),
     /// Wrong.
     Problem(String),
 }
@@ -86,12 +84,9 @@ impl Loaded {
     fn check_line(&self, entry: &Entry) -> CheckLine {
         let name = entry.definition.name;
         let problem = self.problems.iter().find(|problem| problem.setting.as_deref() == Some(name));
-        let state = match (problem, &entry.shown, entry.definition.available) {
-            (Some(problem), ..) => CheckState::Problem(problem.to_string()),
-            (None, Shown::Unset, _) => CheckState::NotSet,
-            (None, _, Available::Later(what)) if entry.source != Source::Default => {
-                CheckState::NoEffectYet(what)
-            }
+        let state = match (problem, &entry.shown) {
+            (Some(problem), _) => CheckState::Problem(problem.to_string()),
+            (None, Shown::Unset) => CheckState::NotSet,
             _ => CheckState::Ok,
         };
         // A value that could not even be read has no entry of its own; its problem knows the source.
@@ -110,9 +105,6 @@ impl Loaded {
         for CheckLine { setting, source, state } in &lines {
             let state = match state {
                 CheckState::Ok | CheckState::NotSet => "ok".to_owned(),
-                CheckState::NoEffectYet(what) => {
-                    format!("ok, but has no effect yet: {what} comes in a later version")
-                }
                 CheckState::Problem(_) => "wrong, see below".to_owned(),
             };
             text.push_str(&format!("{setting:width$}  {state} ({})\n", source.beside(setting)));
@@ -143,7 +135,6 @@ impl Loaded {
                 let (state, detail) = match &line.state {
                     CheckState::Ok => ("ok", None),
                     CheckState::NotSet => ("not_set", None),
-                    CheckState::NoEffectYet(what) => ("no_effect_yet", Some((*what).to_owned())),
                     CheckState::Problem(problem) => ("problem", Some(problem.clone())),
                 };
                 json!({
@@ -186,10 +177,6 @@ impl Loaded {
                     Shown::Value(text) => Some(text),
                     _ => None,
                 };
-                let later = match entry.definition.available {
-                    Available::Now => None,
-                    Available::Later(what) => Some(what),
-                };
                 json!({
                     "name": entry.definition.name,
                     "value": value,
@@ -197,7 +184,6 @@ impl Loaded {
                     "valid": !matches!(entry.shown, Shown::Invalid),
                     "secret": entry.definition.secret,
                     "source": entry.source.beside(entry.definition.name),
-                    "no_effect_until": later,
                 })
             })
             .collect();

@@ -11,7 +11,6 @@ mod origin;
 mod secret;
 mod web;
 
-pub use self::limit::MaxDeletes;
 pub use self::network::{Network, TrustedProxies};
 pub use self::origin::Origin;
 

@@ -17,6 +17,8 @@ mod privacy;
 #[cfg(test)]
 mod proxies;
 #[cfg(test)]
+mod reconcile;
+#[cfg(test)]
 mod replicas;
 #[cfg(test)]
 mod survival;

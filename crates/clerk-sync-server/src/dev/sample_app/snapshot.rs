@@ -136,7 +136,7 @@ impl Scene<'_> {
             row,
             sync,
             label: sync.label(),
-            flow: write.map(|write| write.flow.clone()),
+            flow: write.map(|write| words::short_flow(&write.flow)),
             took: write.map(|write| words::span(write.took_ms)),
             cause,
             waiting: delivery.is_some_and(|delivery| delivery.state == DeliveryState::Pending),

@@ -28,7 +28,12 @@ pub(super) fn count(number: usize, one: &str, many: &str) -> String {
 
 /// What became of a row.
 pub(super) fn written(change: Change, flow: &str) -> String {
-    format!("row {} by {flow}", change.name())
+    format!("row {} by {}", change.name(), short_flow(flow))
+}
+
+/// A flow by its name in the feed, as people write it.
+pub(super) fn short_flow(name: &str) -> String {
+    name.replace('_', "-")
 }
 
 /// A flow by its name in the feed and its letter in the README.
@@ -38,6 +43,9 @@ pub(super) fn flow(name: &str) -> String {
         "webhook" => "webhook (flow B)".to_owned(),
         "sync" => "sync (flow C)".to_owned(),
         "ensure" => "ensure (flow D)".to_owned(),
+        "import" => "import (flow E)".to_owned(),
+        "catch_up" => "catch-up (flow E)".to_owned(),
+        "scrub" => "scrub (flow E)".to_owned(),
         other => other.to_owned(),
     }
 }

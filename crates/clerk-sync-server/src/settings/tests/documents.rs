@@ -125,7 +125,6 @@ fn the_table_has_a_row_for_every_setting() {
         "| `CLERK_SYNC_LISTEN` | `127.0.0.1:8787` | `--listen` | Where the public routes listen. |"
     ));
     assert!(table.contains("Secret; also as `CLERK_SECRET_KEY_FILE`."));
-    assert!(table.contains("*No effect yet: flow E.*"));
 }
 
 #[test]
@@ -159,22 +158,20 @@ fn print_shows_values_with_their_sources_and_no_secret() {
     assert_eq!(setting("CLERK_SYNC_LISTEN")["value"], "127.0.0.1:9");
     assert_eq!(setting("CLERK_SECRET_KEY")["value"], serde_json::Value::Null);
     assert_eq!(setting("CLERK_SECRET_KEY")["set"], true);
-    assert_eq!(setting("CLERK_SYNC_SCRUB_EVERY")["no_effect_until"], "flow E");
     assert_eq!(json["users"]["table"], "people");
     assert_eq!(json["users"]["columns"][0]["name"], "User Id");
     assert!(!everything_printed(&loaded).contains("MARKER"));
 }
 
 #[test]
-fn check_says_what_is_set_what_waits_and_what_is_wrong() {
+fn check_says_what_is_set_and_what_is_wrong() {
     let given = env("CLERK_SECRET_KEY", SECRET_KEY)
         .env("CLERK_SYNC_SCRUB_EVERY", "12h")
         .env("DATABASE_URL", "postgres://u:MARKER@h/d?channel_binding=require");
     let text = given.load().check_text();
     let expected = "CLERK_SECRET_KEY        ok (environment)\n\
                     DATABASE_URL            ok (environment)\n\
-                    CLERK_SYNC_SCRUB_EVERY  ok, but has no effect yet: flow E comes in a later version \
-                    (environment)\n\
+                    CLERK_SYNC_SCRUB_EVERY  ok (environment)\n\
                     All other settings have their defaults (22).\n\
                     note: DATABASE_URL: channel_binding=require is accepted, but";
     assert!(text.starts_with(expected), "{text}");
@@ -185,7 +182,7 @@ fn check_says_what_is_set_what_waits_and_what_is_wrong() {
     let lines = loaded.check_lines();
     let state = |name: &str| &lines.iter().find(|line| line.setting == name).unwrap().state;
     assert!(matches!(state("CLERK_SYNC_LOG_FORMAT"), CheckState::Problem(_)));
-    assert_eq!(state("CLERK_SYNC_SCRUB_EVERY"), &CheckState::NoEffectYet("flow E"));
+    assert_eq!(state("CLERK_SYNC_SCRUB_EVERY"), &CheckState::Ok);
     assert_eq!(state("CLERK_JWT_KEY"), &CheckState::NotSet);
     assert_eq!(state("CLERK_SYNC_IMPORT"), &CheckState::Ok);
     let text = loaded.check_text();

@@ -1,34 +1,6 @@
 //! How much is too much.
 
-use std::fmt;
-
-/// The most deletions that reconciling may do without being asked: the larger of a number and a share of all users.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MaxDeletes {
-    /// At least so many are always allowed.
-    pub count: u64,
-    /// This many in a hundred users, rounded up.
-    pub percent: u64,
-}
-
-impl MaxDeletes {
-    /// How many deletions are allowed where there are `users` users.
-    #[must_use]
-    pub fn for_users(&self, users: u64) -> u64 {
-        let share = (u128::from(users) * u128::from(self.percent)).div_ceil(100);
-        self.count.max(u64::try_from(share).unwrap_or(u64::MAX))
-    }
-}
-
-impl fmt::Display for MaxDeletes {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.count, self.percent) {
-            (count, 0) => write!(out, "{count}"),
-            (0, percent) => write!(out, "{percent}%"),
-            (count, percent) => write!(out, "max({count}, {percent}%)"),
-        }
-    }
-}
+use clerk_sync::reconcile::MaxDeletes;
 
 /// `25`, `2%` or `max(10, 1%)`.
 pub(in crate::settings) fn max_deletes(text: &str) -> Result<MaxDeletes, String> {

@@ -25,7 +25,7 @@ async fn status_before_and_after(#[values(Kind::Sqlite, Kind::Postgres, Kind::My
     assert_eq!(before.code, Some(2));
     let before: serde_json::Value = serde_json::from_str(&before.out).unwrap();
     assert_eq!(before["ready"], false);
-    assert_eq!(before["schema"], json!({"found": 0, "known": 1}));
+    assert_eq!(before["schema"], json!({"found": 0, "known": 2}));
     assert!(database.tables().await.is_empty(), "looking changes nothing");
 
     setup.output(&["migrate"]).await;
@@ -48,29 +48,45 @@ async fn status_before_and_after(#[values(Kind::Sqlite, Kind::Postgres, Kind::My
         status,
         json!({
             "database": "<text>",
-            "schema": {"found": 1, "known": 1},
+            "schema": {"found": 2, "known": 2},
             "ready": true,
             "instance": clerk.config().instance_id,
             "users": {"present": 1, "provisional": 0, "gone": 1},
             "dead_letters": 1,
             "last_change": 3,
             "last_event_at": "<number>",
+            "clerk_users": 0,
+            "imported": false,
+            "import": {"started_at": null, "completed_at": null, "seen": 0, "difference": null},
+            "catch_up": {"completed_at": null, "watermark": null, "watermark_age_ms": null, "written": 0},
+            "scrub": {
+                "completed_at": null, "incomplete_at": null, "under_way": false,
+                "seen": 0, "repaired": 0, "deleted": 0, "alive": 0,
+            },
+            "held_deletions": 0,
+            "lease": null,
         })
     );
     if kind == Kind::Sqlite {
         let text = setup.output(&["status"]).await;
         let file = database.file().display().to_string();
         let text = redacted(&text, &[(&file, "<file>"), (&clerk.config().instance_id, "<instance>")]);
-        let (text, ago) = text.rsplit_once(" (").unwrap();
-        assert!(ago.ends_with(" s ago)"), "{ago}");
-        assert_snapshot!(text, @r"
+        let (before, after) = text.split_once("last event     <moment> (").expect("an event");
+        let (ago, after) = after.split_once(")\n").expect("how long ago");
+        assert!(ago.ends_with(" s ago"), "{ago}");
+        assert_snapshot!(format!("{before}last event     <moment>\n{after}"), @r"
         database       sqlite://<file> (SQLite)
-        schema         version 1 of 1
+        schema         version 2 of 2
         instance       <instance>
         users          1 present, 0 provisional, 1 deleted
+        in Clerk       0 users
         changes        3
         dead letters   1
         last event     <moment>
+        import         never: catch-up and scrub stay idle until clerk-sync backfill has completed once
+        catch-up       none yet
+        scrub          none yet
+        reconciled by  nobody at the moment
         ");
     }
 }

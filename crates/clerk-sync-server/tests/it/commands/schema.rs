@@ -11,7 +11,10 @@ async fn migrate_says_what_it_did_and_the_second_time_that_nothing_was_to_do(
 ) {
     let (clerk, database) = (Clerk::start().await, Database::fresh(kind).await);
     let setup = Setup::new(&clerk, &database);
-    assert_eq!(setup.output(&["migrate"]).await, "schema 1: the mirror\ncreated table users\n");
+    assert_eq!(
+        setup.output(&["migrate"]).await,
+        "schema 1: the mirror\nschema 2: reconciling\ncreated table users\n"
+    );
     assert_eq!(setup.output(&["migrate"]).await, "nothing to do: the schema is up to date\n");
     assert_eq!(setup.json(&["migrate", "--json"]).await, [json!({"done": []})]);
 

@@ -19,7 +19,7 @@ async fn check_says_what_is_set_and_what_is_wrong() {
     assert_snapshot!(&good, @r"
     CLERK_SECRET_KEY        ok (environment)
     DATABASE_URL            ok (environment)
-    CLERK_SYNC_SCRUB_EVERY  ok, but has no effect yet: flow E comes in a later version (environment)
+    CLERK_SYNC_SCRUB_EVERY  ok (environment)
     All other settings have their defaults (22).
     ");
     let setup = setup
@@ -31,7 +31,7 @@ async fn check_says_what_is_set_and_what_is_wrong() {
     CLERK_SECRET_KEY        ok (environment)
     DATABASE_URL            ok (environment)
     CLERK_SYNC_LISTEN       wrong, see below (environment)
-    CLERK_SYNC_SCRUB_EVERY  ok, but has no effect yet: flow E comes in a later version (environment)
+    CLERK_SYNC_SCRUB_EVERY  ok (environment)
     CLERK_SYNC_LOG_FORMAT   wrong, see below (clerk-sync.toml:1)
     [users]                 read (clerk-sync.toml)
     All other settings have their defaults (20).

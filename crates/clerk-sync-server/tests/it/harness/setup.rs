@@ -42,6 +42,10 @@ impl Setup {
             .set("CLERK_SYNC_LISTEN", "127.0.0.1:0")
             .set("CLERK_SYNC_ADMIN_LISTEN", "127.0.0.1:0")
             .set("CLERK_SYNC_LOG_FORMAT", "json")
+            // What heals by itself would hide what a test breaks; tests of flow E turn on what they need.
+            .set("CLERK_SYNC_IMPORT", "off")
+            .set("CLERK_SYNC_CATCH_UP_EVERY", "off")
+            .set("CLERK_SYNC_SCRUB_EVERY", "off")
     }
 
     pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
