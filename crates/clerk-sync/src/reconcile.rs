@@ -46,11 +46,17 @@ use crate::{
 use clerk_auth::clock::Clock;
 use counter::Counter;
 use sizes::Sizes;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+    },
 };
 use tokio_util::sync::CancellationToken;
+
+/// Dead letters remembered as told at most; beyond it the log repeats itself.
+const MOST_TOLD: usize = 10_000;
 
 /// What reconciles: a mirror's engine with the way to Clerk's lists. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -62,6 +68,8 @@ pub struct Reconciler {
     max_deletes: MaxDeletes,
     /// Whether Clerk has said that the key belongs to this database's instance.
     verified: Arc<AtomicBool>,
+    /// Dead letters that the log tells of already: the same user is walked past again and again.
+    told: Arc<Mutex<HashSet<i64>>>,
     sizes: Sizes,
 }
 
@@ -181,8 +189,8 @@ impl Tally {
 impl Reconciler {
     /// Reads lists through `api` within `budget`, and writes through `engine`.
     pub fn new(engine: Engine, api: Arc<dyn ClerkApi>, budget: Arc<Budget>, max_deletes: MaxDeletes) -> Self {
-        let (counter, verified) = (Arc::default(), Arc::default());
-        Self { engine, api, budget, counter, max_deletes, verified, sizes: Sizes::default() }
+        let (counter, verified, told) = (Arc::default(), Arc::default(), Arc::default());
+        Self { engine, api, budget, counter, max_deletes, verified, told, sizes: Sizes::default() }
     }
 
     fn store(&self) -> &Arc<dyn Store> {
@@ -249,6 +257,10 @@ impl Reconciler {
                 buried_at: self.clock().now_ms(),
             })
             .await?;
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() < MOST_TOLD && !told.insert(number) {
+            return Ok(());
+        }
         tracing::error!(
             dead_letter = number,
             reason,

@@ -38,6 +38,8 @@ pub(super) struct View<'a> {
     pub(super) stepped_at: Option<i64>,
     /// Whether the scrub on its way is in a hurry.
     pub(super) hurried: bool,
+    /// What has just failed: the others have their turn before it is tried again.
+    pub(super) skips: Option<Task>,
 }
 
 /// The next thing to do, and how long to wait before it. `None`: nothing, until something else happens.
@@ -61,7 +63,8 @@ pub(super) fn next(view: &View<'_>) -> Option<(Task, Duration)> {
     let count = view.scrub_every.filter(|_| view.catch_up_every.is_none_or(|every| every > FREQUENT));
     let count = count.map(|_| (Task::Count, view.count_in));
     // Of what is due at the same time, the first: what is fresh is worth more than what is complete.
-    [catch_up, count, scrub].into_iter().flatten().min_by_key(|(_, wait)| *wait)
+    let due = [catch_up, count, scrub].into_iter().flatten();
+    due.filter(|(task, _)| Some(*task) != view.skips).min_by_key(|(_, wait)| *wait)
 }
 
 /// How long until `pause` has passed since `at`.

@@ -6,6 +6,8 @@
 
 mod check;
 mod loud;
+#[cfg(feature = "sqlite")]
+mod on_sqlite;
 mod plan;
 mod webhook;
 mod world;
@@ -34,12 +36,14 @@ fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
+/// A runtime whose time passes only when nothing else is left to do.
+fn paused() -> tokio::runtime::Runtime {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime")
+}
+
 fn simulate(seed: u64, bug: Option<Bug>) -> Result<Report, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime");
+    let runtime = paused();
     let loud = is_set("SIMULATION_LOUD");
     let _loud = loud.then(|| {
         let _time = runtime.enter();

@@ -45,6 +45,8 @@ pub struct Timers {
     schedule: Schedule,
     jitter: u64,
     failures: u32,
+    /// What failed last, until something else had its turn.
+    failed: Option<Task>,
     told_idle: bool,
 }
 
@@ -52,7 +54,7 @@ impl Timers {
     /// Timers that use `reconciler`.
     pub fn new(reconciler: Reconciler, schedule: Schedule) -> Self {
         let jitter = schedule.seed | 1;
-        Self { reconciler, schedule, jitter, failures: 0, told_idle: false }
+        Self { reconciler, schedule, jitter, failures: 0, failed: None, told_idle: false }
     }
 
     /// Works until `stop`, then lets the lease go.
@@ -149,14 +151,20 @@ impl Timers {
                 .disagrees(overview.scrub.completed_at, overview.scrub.distance),
             stepped_at: scrub.as_ref().map(|running| running.stepped_at),
             hurried: scrub.as_ref().is_some_and(|running| running.hurried),
+            skips: self.failed.take(),
         };
         let Some((task, wait)) = schedule::next(&view) else {
+            if view.skips.is_some() {
+                return Ok(Duration::ZERO);
+            }
             self.tell_idle();
             return Ok(LOOK_AGAIN);
         };
         if !wait.is_zero() {
-            return Ok(wait.min(LOOK_AGAIN));
+            return Ok(if view.skips.is_some() { Duration::ZERO } else { wait.min(LOOK_AGAIN) });
         }
+        // Until it is done.
+        self.failed = Some(task);
         match task {
             Task::Import => self.import(pass, &overview).await?,
             Task::CatchUp => {
@@ -171,6 +179,7 @@ impl Timers {
                 self.scrub_step(pass, scrub, hurried, &overview).await?;
             }
         }
+        self.failed = None;
         Ok(Duration::ZERO)
     }
 

@@ -36,6 +36,7 @@ fn view(overview: &Overview) -> View<'_> {
         disagrees: false,
         stepped_at: None,
         hurried: false,
+        skips: None,
     }
 }
 
@@ -98,4 +99,13 @@ fn the_count_comes_with_catch_ups_that_are_frequent() {
     assert_eq!(next(&frequent), Some((Task::CatchUp, FREQUENT)));
     let none = View { catch_up_every: None, ..due };
     assert_eq!(next(&none), Some((Task::Count, Duration::ZERO)));
+}
+
+#[test]
+fn what_fails_does_not_starve_the_others() {
+    let overview = change(|overview| overview.catch_up.completed_at = Some(NOW - HOUR.as_millis() as i64));
+    let due = View { count_in: Duration::ZERO, ..view(&overview) };
+    assert_eq!(next(&due), Some((Task::CatchUp, Duration::ZERO)));
+    let failed = View { skips: Some(Task::CatchUp), ..due };
+    assert_eq!(next(&failed), Some((Task::Count, Duration::ZERO)));
 }

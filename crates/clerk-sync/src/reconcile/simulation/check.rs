@@ -52,11 +52,11 @@ pub(super) async fn run(mut world: World) -> Result<Report, String> {
     let mut looks = 0;
     loop {
         // Nearly everything that changes the table stands in the feed; the rest is looked for now and then.
-        let feed = world.shared.database.inner.changes(0, 0).await.expect("the database itself works");
+        let feed = world.shared.database.store().changes(0, 0).await.expect("the database itself works");
         let is_worth_a_look = feed.last_number != changes || looks % 6 == 0;
         (changes, looks) = (feed.last_number, looks + 1);
         // A row that is gone by hand hides a deletion that the ledger has not heard of.
-        let living = world.shared.database.inner.living_count().await.expect("the database itself works");
+        let living = world.shared.database.store().living_count().await.expect("the database itself works");
         if is_worth_a_look && living == truth.len() as i64 && table(&world).await == truth {
             break;
         }
@@ -93,7 +93,7 @@ pub(super) async fn run(mut world: World) -> Result<Report, String> {
 }
 
 async fn table(world: &World) -> BTreeMap<UserId, Row> {
-    let rows = world.shared.database.inner.rows(None, 10_000).await.expect("the database itself works");
+    let rows = world.shared.database.store().rows(None, 10_000).await.expect("the database itself works");
     let id = |row: &Row| match &row[0] {
         crate::mapping::Value::Text(id) => user(id),
         other => panic!("an id, not {other:?}"),
@@ -132,7 +132,7 @@ async fn check_feed(
     table: &BTreeMap<UserId, Row>,
 ) -> Result<Vec<(UserId, Change, String)>, String> {
     let feed =
-        world.shared.database.inner.changes(0, 100_000).await.expect("the database itself works").entries;
+        world.shared.database.store().changes(0, 100_000).await.expect("the database itself works").entries;
     let mut there: BTreeSet<&UserId> = BTreeSet::new();
     let mut deleted: BTreeSet<&UserId> = BTreeSet::new();
     for (position, entry) in feed.iter().enumerate() {

@@ -62,7 +62,7 @@ pub(super) async fn deliver(shared: Arc<Shared>, event: Event, delay_ms: i64) {
 
 /// What is acknowledged is written.
 async fn acknowledged(shared: &Shared, event: &Event) {
-    let entry = shared.database.inner.entry(&event.user).await.expect("the database itself works");
+    let entry = shared.database.store().entry(&event.user).await.expect("the database itself works");
     let version = entry.map(|entry| entry.standing.version);
     let is_kept = version.is_some_and(|version| match event.look {
         None => version.state == State::Gone,

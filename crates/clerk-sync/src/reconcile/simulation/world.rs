@@ -88,11 +88,12 @@ impl World {
         let mut dice = Dice::new(plan.seed ^ 0x5eed);
         let clerk = ModelClerk::new(Life::new(began, 0), plan.manners, dice.roll());
         let memory = Arc::new(MemoryStore::new(mapping(), Arc::new(Life::new(began, 0))));
+        let desk = Arc::clone(&memory) as Arc<dyn Store>;
         let (inner, memory) = match other {
             Some(other) => (other, None),
-            None => (Arc::clone(&memory) as Arc<dyn Store>, Some(memory)),
+            None => (Arc::clone(&desk), Some(memory)),
         };
-        let database = Database::new(inner, plan.bug == Some(Bug::CursorFirst), dice.roll());
+        let database = Database::new(inner, desk, plan.bug == Some(Bug::CursorFirst), dice.roll());
         let state = State {
             dice: Dice::new(dice.roll()),
             engines: vec![None; plan.processes],
@@ -370,7 +371,8 @@ impl World {
 
     /// If more are missing in Clerk than may be deleted without asking, a person says that it is so.
     pub(super) async fn confirm(&mut self) -> bool {
-        let overview = crate::reconcile::Overview::read(self.shared.database.inner.as_ref()).await;
+        let store = self.shared.database.store();
+        let overview = crate::reconcile::Overview::read(&*store).await;
         let held = overview.expect("the progress can be read").scrub.held;
         if held > 0 {
             self.person(Some(held + u64::from(MAX_PAGE)));

@@ -14,7 +14,8 @@ use crate::{
 use async_trait::async_trait;
 use clerk_auth::clock::Clock;
 use std::{
-    sync::{Arc, Mutex, MutexGuard},
+    ops::Deref,
+    sync::{Arc, Mutex, MutexGuard, mpsc},
     time::Duration,
 };
 
@@ -42,15 +43,29 @@ pub(crate) enum Death {
 /// What all processes on one database share.
 #[derive(Debug)]
 pub(crate) struct Database {
-    pub(crate) inner: Arc<dyn Store>,
+    inner: Arc<dyn Store>,
+    /// Where leases and shares are: in memory, for a real database's clock is not the simulated one.
+    desk: Arc<dyn Store>,
     state: Mutex<(Dice, Outages)>,
     /// A planted bug: progress is written before what it tells of, and not together with it.
     splits: bool,
 }
 
 impl Database {
-    pub(crate) fn new(inner: Arc<dyn Store>, splits: bool, seed: u64) -> Arc<Self> {
-        Arc::new(Self { inner, state: Mutex::new((Dice::new(seed), Outages::default())), splits })
+    /// `desk`: a store in memory; `inner` itself, or beside a real one.
+    pub(crate) fn new(inner: Arc<dyn Store>, desk: Arc<dyn Store>, splits: bool, seed: u64) -> Arc<Self> {
+        let state = Mutex::new((Dice::new(seed), Outages::default()));
+        Arc::new(Self { inner, desk, state, splits })
+    }
+
+    /// A real one works in threads of its own, and simulated time must not run on while it does.
+    fn is_real(&self) -> bool {
+        !Arc::ptr_eq(&self.inner, &self.desk)
+    }
+
+    /// The database itself, for one call.
+    pub(crate) fn store(&self) -> Reached<'_> {
+        Reached { store: &self.inner, _awake: self.is_real().then(awake) }
     }
 
     pub(crate) fn trouble(&self, outages: Outages) {
@@ -69,6 +84,27 @@ impl Database {
         let slow = if dice.chance(20) { dice.between(0, outages.slow_ms) } else { 0 };
         (fails, loses, Duration::from_millis(slow.unsigned_abs()))
     }
+}
+
+/// A store, for the length of one call.
+pub(crate) struct Reached<'a> {
+    store: &'a Arc<dyn Store>,
+    _awake: Option<mpsc::Sender<()>>,
+}
+
+impl Deref for Reached<'_> {
+    type Target = dyn Store;
+
+    fn deref(&self) -> &Self::Target {
+        self.store.as_ref()
+    }
+}
+
+/// Paused time stands still until this is dropped: the runtime does not move it while a blocking task runs.
+pub(crate) fn awake() -> mpsc::Sender<()> {
+    let (here, there) = mpsc::channel::<()>();
+    tokio::task::spawn_blocking(move || there.recv());
+    here
 }
 
 /// See the module.
@@ -101,13 +137,13 @@ impl TroubledStore {
         self.life.goes_on().await;
     }
 
-    async fn reach(&self) -> Result<&Arc<dyn Store>, StoreError> {
+    async fn reach(&self) -> Result<Reached<'_>, StoreError> {
         self.life.goes_on().await;
         let (fails, _, slow) = self.database.fate();
         if !slow.is_zero() {
             self.life.sleep(slow).await;
         }
-        if fails { Err(away()) } else { Ok(&self.database.inner) }
+        if fails { Err(away()) } else { Ok(self.database.store()) }
     }
 }
 
@@ -139,7 +175,9 @@ impl Store for TroubledStore {
         if fails {
             return Err(away());
         }
-        let inner = &self.database.inner;
+        let inner = self.database.store();
+        let fenced = if self.database.is_real() { None } else { notes.token };
+        let notes = &Notes { token: fenced, ..notes.clone() };
         let applied = if self.database.splits {
             inner.commit_noting(&[], notes).await?;
             self.dies(Death::Within).await;
@@ -234,15 +272,18 @@ impl Store for TroubledStore {
 #[async_trait]
 impl Coordination for TroubledStore {
     async fn take_lease(&self, holder: &str, ttl: Duration, insists: bool) -> Result<Lease, StoreError> {
-        self.reach().await?.take_lease(holder, ttl, insists).await
+        self.reach().await?;
+        self.database.desk.take_lease(holder, ttl, insists).await
     }
 
     async fn release_lease(&self, holder: &str) -> Result<(), StoreError> {
-        self.reach().await?.release_lease(holder).await
+        self.reach().await?;
+        self.database.desk.release_lease(holder).await
     }
 
     async fn lease(&self) -> Result<Option<Lease>, StoreError> {
-        self.reach().await?.lease().await
+        self.reach().await?;
+        self.database.desk.lease().await
     }
 
     async fn progress(&self, run: Run) -> Result<Vec<Progress>, StoreError> {
@@ -250,7 +291,8 @@ impl Coordination for TroubledStore {
     }
 
     async fn decide_share(&self, decide: &DecideShare<'_>) -> Result<ShareRow, StoreError> {
-        self.reach().await?.decide_share(decide).await
+        self.reach().await?;
+        self.database.desk.decide_share(decide).await
     }
 }
 

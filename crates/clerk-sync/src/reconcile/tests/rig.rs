@@ -48,7 +48,8 @@ impl Rig {
             clerk.had(&format!("user_{number:02}"), look(*created_at));
         }
         let memory = Arc::new(MemoryStore::new(mapping(), Arc::new(Life::new(began, 0))));
-        let database = Database::new(Arc::clone(&memory) as Arc<dyn Store>, false, 1);
+        let inner = Arc::clone(&memory) as Arc<dyn Store>;
+        let database = Database::new(Arc::clone(&inner), inner, false, 1);
         let sizes = Sizes {
             page: 4,
             overlap: 2,
