@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub(crate) mod backfill;
+pub(crate) mod chance;
 pub(crate) mod changes;
 pub(crate) mod config;
 pub(crate) mod dead_letters;

@@ -12,6 +12,7 @@ mod finding;
 mod guard;
 mod hold;
 mod import;
+mod keeper;
 mod pages;
 mod record;
 mod schedule;

@@ -4,14 +4,7 @@ use clerk_emulator::{BulkUsers, NewUser};
 use serde_json::json;
 
 use crate::harness::{Clerk, NOON};
-use crate::receiver::Receiver;
-
-async fn wired() -> (Clerk, Receiver) {
-    let receiver = Receiver::start().await;
-    let clerk = Clerk::start().await;
-    clerk.set_webhook_url(Some(&receiver.url())).unwrap();
-    (clerk, receiver)
-}
+use crate::receiver::wired;
 
 #[tokio::test]
 async fn crowds_are_made_without_events() {

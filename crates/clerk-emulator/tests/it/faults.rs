@@ -5,14 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::harness::Clerk;
-use crate::receiver::Receiver;
-
-async fn wired() -> (Clerk, Receiver) {
-    let receiver = Receiver::start().await;
-    let clerk = Clerk::start().await;
-    clerk.set_webhook_url(Some(&receiver.url())).unwrap();
-    (clerk, receiver)
-}
+use crate::receiver::wired;
 
 #[tokio::test]
 async fn webhooks_can_be_dropped_by_type_and_number() {

@@ -13,6 +13,8 @@ use axum::routing::post;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
+use crate::harness::Clerk;
+
 #[derive(Clone)]
 pub(crate) struct Received {
     pub(crate) headers: HeaderMap,
@@ -98,4 +100,12 @@ async fn receive(State(inbox): State<Inbox>, headers: HeaderMap, body: Bytes) ->
         response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     response
+}
+
+/// A Clerk that sends its webhooks to a receiver.
+pub(crate) async fn wired() -> (Clerk, Receiver) {
+    let receiver = Receiver::start().await;
+    let clerk = Clerk::start().await;
+    clerk.set_webhook_url(Some(&receiver.url())).unwrap();
+    (clerk, receiver)
 }

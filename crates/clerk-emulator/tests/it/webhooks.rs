@@ -5,14 +5,7 @@ use serde_json::json;
 use svix::webhooks::Webhook;
 
 use crate::harness::{Clerk, NOON};
-use crate::receiver::Receiver;
-
-async fn wired() -> (Clerk, Receiver) {
-    let receiver = Receiver::start().await;
-    let clerk = Clerk::start().await;
-    clerk.set_webhook_url(Some(&receiver.url())).unwrap();
-    (clerk, receiver)
-}
+use crate::receiver::{Receiver, wired};
 
 #[tokio::test]
 async fn a_change_is_delivered_signed_in_clerks_envelope() {

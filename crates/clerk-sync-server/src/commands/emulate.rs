@@ -1,13 +1,13 @@
 //! `clerk-sync emulate`: the local Clerk alone.
 
-use super::text::line;
+use super::{chance, text::line};
 use crate::{
     cli::{CommandResult, Ending, Usage, wants_json},
     http::listener,
     settings::{self, Sources, process_environment},
 };
 use anyhow::Context as _;
-use aws_lc_rs::{digest, rand};
+use aws_lc_rs::digest;
 use clap::ArgMatches;
 use clerk_emulator::{Emulator, EmulatorConfig};
 use secrecy::ExposeSecret;
@@ -76,11 +76,7 @@ fn config() -> anyhow::Result<EmulatorConfig> {
         settings::load(&sources).into_settings().map_err(|problems| Usage(problems.to_string()))?;
     let seed = match &settings.clerk_secret_key {
         Some(key) => seed(digest::digest(&digest::SHA256, key.expose_secret().as_bytes()).as_ref()),
-        None => {
-            let mut bytes = [0; 8];
-            rand::fill(&mut bytes).map_err(|_| anyhow::anyhow!("this machine gives no random numbers"))?;
-            seed(&bytes)
-        }
+        None => chance::number()?,
     };
     let mut config = EmulatorConfig::dev(seed);
     if let Some(key) = &settings.clerk_secret_key {

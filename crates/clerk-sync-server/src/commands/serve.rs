@@ -1,6 +1,6 @@
 //! `clerk-sync serve`.
 
-use super::holder::seed;
+use super::chance;
 use crate::{
     cli::{CommandResult, Ending, Usage},
     http::{self, Public, admin, listener},
@@ -146,7 +146,7 @@ fn schedule(settings: &Settings, mirror: &Mirror) -> anyhow::Result<Schedule> {
         import: settings.import == Import::Auto,
         catch_up_every: settings.catch_up_every,
         scrub_every: settings.scrub_every,
-        seed: seed()?,
+        seed: chance::number()?,
     })
 }
 

@@ -68,8 +68,6 @@ impl Scrub {
             }
             return self.finish(reconciler, pass).await.map(Some);
         };
-        // Whose list was it? A key may be sent to another address than before.
-        reconciler.verify_instance(pass).await?;
         let suspects = read_chunk(next)?;
         for stored in reconciler.still_missing(pass, self, &suspects).await? {
             pass.check()?;

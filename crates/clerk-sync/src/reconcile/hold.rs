@@ -1,6 +1,6 @@
 //! A person's command takes the lease, and keeps it until it is done.
 
-use super::{Pass, PassError, Reconciler};
+use super::{Pass, PassError, Reconciler, keeper::Keeping};
 use crate::clerk::Lane;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(30);
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// Shorter than that of a process that reconciles by itself: whoever starts a killed command again waits for it.
-const LEASE: Duration = Duration::from_secs(8);
-const RENEW_EVERY: Duration = Duration::from_secs(2);
+const KEEPING: Keeping =
+    Keeping { lease: Duration::from_secs(8), every: Duration::from_secs(2), yields: false };
 /// A person waits, and an outage of some minutes should not end hours of work.
 const ATTEMPTS: u32 = 12;
 
@@ -46,7 +46,8 @@ impl Reconciler {
         let give_up = self.clock().monotonic() + PATIENCE;
         let mut told = false;
         let token = loop {
-            let lease = self.store().take_lease(holder, LEASE, true).await.map_err(PassError::from)?;
+            let lease =
+                self.store().take_lease(holder, KEEPING.lease, true).await.map_err(PassError::from)?;
             if lease.holder == holder {
                 break lease.token;
             }
@@ -68,28 +69,9 @@ impl Reconciler {
         let ended = stop.child_token();
         let keeper = tokio::spawn({
             let (reconciler, holder, ended) = (self.clone(), holder.to_owned(), ended.clone());
-            async move { reconciler.keep(&holder, token, &ended).await }
+            async move { reconciler.keep_lease(&holder, token, KEEPING, &ended).await }
         });
         Ok(Hold { reconciler: self.clone(), holder: holder.to_owned(), token, stop: ended, keeper })
-    }
-
-    async fn keep(&self, holder: &str, token: i64, ended: &CancellationToken) {
-        loop {
-            tokio::select! {
-                biased;
-                () = ended.cancelled() => return,
-                () = self.clock().sleep(RENEW_EVERY) => {}
-            }
-            match self.store().take_lease(holder, LEASE, true).await {
-                Ok(lease) if lease.token == token && lease.holder == holder => {}
-                Ok(lease) => {
-                    tracing::warn!(holder = lease.holder, "another process has taken over");
-                    ended.cancel();
-                    return;
-                }
-                Err(error) => tracing::debug!(%error, "the lease was not renewed"),
-            }
-        }
     }
 }
 
@@ -103,8 +85,6 @@ impl Hold {
     pub async fn release(self) {
         self.stop.cancel();
         let _ = self.keeper.await;
-        if let Err(error) = self.reconciler.store().release_lease(&self.holder).await {
-            tracing::debug!(%error, "the lease was not let go; it runs out by itself");
-        }
+        self.reconciler.release_lease(&self.holder).await;
     }
 }

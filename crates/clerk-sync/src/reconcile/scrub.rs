@@ -131,15 +131,18 @@ impl Scrub {
         let import = reconciler.store().progress(Run::Import).await?;
         let import: ImportRecord = record::part(&import, 0)?.unwrap_or_default();
         let anew = ScrubState { since_import: import.completed_at, ..ScrubState::default() };
-        let state = if resumes { record::part(&kept, 1)?.unwrap_or(anew) } else { anew };
-        if !resumes {
-            let interrupted: ScrubState = record::part(&kept, 1)?.unwrap_or_default();
-            record.correct(interrupted.counted_at, interrupted.deleted + interrupted.unconfirmed);
-        }
+        let state = match record::part::<ScrubState>(&kept, 1)? {
+            Some(interrupted) if resumes => interrupted,
+            Some(interrupted) => {
+                record.correct(interrupted.counted_at, interrupted.deleted + interrupted.unconfirmed);
+                anew
+            }
+            None => anew,
+        };
         let living = reconciler.store().living_count().await?.max(0).unsigned_abs();
         let recent = guard::recent(&mut record.deletions, reconciler.clock().now_ms());
-        let unasked = guard::most(reconciler.max_deletes, living, recent, None);
-        let most = unasked.max(confirmed.unwrap_or(0));
+        let most = |confirmed| guard::most(reconciler.max_deletes, living, recent, confirmed);
+        let (unasked, most) = (most(None), most(confirmed));
         tally.see(state.seen);
         let walk = Walk::new(state.boundary, None, reconciler.sizes, Arc::clone(&tally));
         Ok(Self {

@@ -2,6 +2,7 @@
 
 use super::{
     CaughtUp, Pass, PassError, Reconciler, Scrubbed, Tally,
+    keeper::Keeping,
     record::Overview,
     schedule::{self, Task, View},
     scrub::Scrub,
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 pub const LEASE: Duration = Duration::from_secs(15);
 /// How often it is renewed, and how often the others look whether it is free.
 const RENEW_EVERY: Duration = Duration::from_secs(3);
+const KEEPING: Keeping = Keeping { lease: LEASE, every: RENEW_EVERY, yields: true };
 /// How long the end of a step is waited for when the lease is to be given away.
 const LET_GO: Duration = Duration::from_secs(10);
 /// No timer waits longer than this before it looks at the database again.
@@ -67,9 +69,7 @@ impl Timers {
                     self.reconciler.engine.metrics().leads(true);
                     self.lead(lease.token, &stop).await;
                     self.reconciler.engine.metrics().leads(false);
-                    if let Err(error) = store.release_lease(&self.schedule.holder).await {
-                        tracing::debug!(%error, "the lease was not let go; it runs out by itself");
-                    }
+                    self.reconciler.release_lease(&self.schedule.holder).await;
                 }
                 Ok(_) => {}
                 Err(error) => tracing::debug!(%error, "the lease could not be asked for"),
@@ -85,10 +85,7 @@ impl Timers {
         let keeping = {
             let (reconciler, holder, ended) =
                 (self.reconciler.clone(), self.schedule.holder.clone(), ended.clone());
-            tokio::spawn(async move {
-                keep_lease(&reconciler, &holder, token, &ended).await;
-                ended.cancel();
-            })
+            tokio::spawn(async move { reconciler.keep_lease(&holder, token, KEEPING, &ended).await })
         };
         let clock = Arc::clone(self.reconciler.clock());
         tokio::select! {
@@ -265,9 +262,9 @@ impl Timers {
     ) -> Result<Running, PassError> {
         let resumes = overview.scrubbing;
         let tally = Arc::new(Tally::default());
+        self.reconciler.verify_instance(pass).await?;
         let scrub = Scrub::start(&self.reconciler, tally, resumes, false, None).await?;
         if !resumes {
-            self.reconciler.verify_instance(pass).await?;
             self.reconciler.store().commit_noting(&[], &scrub.anew(pass.token)?).await?;
         }
         if hurried {
@@ -338,28 +335,5 @@ fn tell_scrubbed(scrubbed: &Scrubbed) {
             complete,
             "everything was compared, and there were differences"
         );
-    }
-}
-
-/// Renews the lease until it is lost, wanted by another, or `ended`.
-async fn keep_lease(reconciler: &Reconciler, holder: &str, token: i64, ended: &CancellationToken) {
-    loop {
-        tokio::select! {
-            biased;
-            () = reconciler.clock().sleep(RENEW_EVERY) => {}
-            () = ended.cancelled() => return,
-        }
-        match reconciler.store().take_lease(holder, LEASE, false).await {
-            Ok(lease) if lease.token != token || lease.holder != holder => {
-                tracing::info!("another process reconciles now");
-                return;
-            }
-            Ok(lease) if lease.wanted_by.is_some() => {
-                tracing::info!("a person's command asks for the lease: reconciling pauses until it is done");
-                return;
-            }
-            Ok(_) => {}
-            Err(error) => tracing::debug!(%error, "the lease was not renewed"),
-        }
     }
 }
