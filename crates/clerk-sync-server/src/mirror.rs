@@ -34,6 +34,8 @@ const DATABASE_PAUSE: Duration = Duration::from_secs(1);
 const DRAIN: Duration = Duration::from_secs(15);
 /// How long giving back the share of the rate limit may take; it runs out by itself otherwise.
 const LEAVE: Duration = Duration::from_secs(2);
+/// How long closing the connections may take.
+const CLOSE: Duration = Duration::from_secs(2);
 
 /// Everything that works on one database.
 #[derive(Debug, Clone)]
@@ -238,7 +240,10 @@ impl Mirror {
         self.sharing.stop.cancel();
         let task = self.sharing.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {
-            let _ = tokio::time::timeout(LEAVE, task).await;
+            let abort = task.abort_handle();
+            if tokio::time::timeout(LEAVE, task).await.is_err() {
+                abort.abort();
+            }
         }
     }
 
@@ -248,7 +253,8 @@ impl Mirror {
             tracing::warn!("the last writes did not end in time; their senders will try again");
         }
         self.leave().await;
-        self.store.close().await;
+        // A database that has gone away says no good-bye.
+        let _ = tokio::time::timeout(CLOSE, self.store.close()).await;
     }
 
     /// Finds out which instance this is, and tells the engine. Nothing is written before that is known, no share of the

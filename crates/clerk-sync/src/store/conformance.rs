@@ -155,7 +155,7 @@ macro_rules! store_promises {
             ];
             concurrency: [
                 racing_first_sights_end_in_the_newest, overlapping_batches_in_any_order_all_succeed,
-                a_row_is_never_of_two_versions,
+                a_row_is_never_of_two_versions, calls_cut_short_do_not_disturb_others,
             ];
             atomicity: [
                 an_empty_batch_is_nothing, a_batch_may_hold_a_user_twice, a_large_batch_is_one_transaction,

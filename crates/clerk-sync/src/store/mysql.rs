@@ -16,6 +16,7 @@ mod read;
 use super::{
     Applied, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Notes, Presence,
     SchemaState, Store, StoreError, Summary,
+    session::{Session, Transaction},
 };
 use crate::{
     database_url::ServerTarget,
@@ -25,11 +26,15 @@ use crate::{
 };
 use async_trait::async_trait;
 use errors::storing;
-use sqlx::{AssertSqlSafe, MySql, MySqlPool, Transaction, mysql::MySqlArguments, query::Query};
+use sqlx::{
+    AssertSqlSafe, MySql, MySqlPool,
+    mysql::{MySqlArguments, MySqlQueryResult, MySqlRow},
+    query::Query,
+};
 use std::sync::Arc;
 
 /// A transaction in progress.
-type Tx = Transaction<'static, MySql>;
+type Tx = Transaction<MySql>;
 type MyQuery<'q> = Query<'q, MySql, MySqlArguments>;
 
 /// See the module.
@@ -56,7 +61,32 @@ impl MySqlStore {
     }
 
     async fn begin(&self, doing: &'static str) -> Result<Tx, StoreError> {
-        self.pool.begin().await.map_err(storing(doing))
+        Transaction::begin(&self.pool, "begin").await.map_err(storing(doing))
+    }
+
+    async fn fetch_all(&self, query: MyQuery<'_>) -> sqlx::Result<Vec<MySqlRow>> {
+        let mut session = Session::acquire(&self.pool).await?;
+        let rows = query.fetch_all(&mut *session).await;
+        session.give_back();
+        rows
+    }
+
+    async fn fetch_one(&self, query: MyQuery<'_>) -> sqlx::Result<MySqlRow> {
+        self.fetch_optional(query).await?.ok_or(sqlx::Error::RowNotFound)
+    }
+
+    async fn fetch_optional(&self, query: MyQuery<'_>) -> sqlx::Result<Option<MySqlRow>> {
+        let mut session = Session::acquire(&self.pool).await?;
+        let row = query.fetch_optional(&mut *session).await;
+        session.give_back();
+        row
+    }
+
+    async fn execute(&self, query: MyQuery<'_>) -> sqlx::Result<MySqlQueryResult> {
+        let mut session = Session::acquire(&self.pool).await?;
+        let done = query.execute(&mut *session).await;
+        session.give_back();
+        done
     }
 
     fn query<'q>(&self, sql: &'static str) -> MyQuery<'q> {

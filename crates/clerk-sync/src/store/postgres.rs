@@ -18,7 +18,7 @@ mod write;
 
 use super::{
     Applied, Bell, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Notes, Presence,
-    SchemaState, Store, StoreError, Summary,
+    SchemaState, Store, StoreError, Summary, session::Transaction,
 };
 use crate::{
     database_url::ServerTarget,
@@ -28,11 +28,11 @@ use crate::{
 };
 use async_trait::async_trait;
 use errors::storing;
-use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, PgPool, Postgres};
 use std::sync::Arc;
 
 /// A transaction in progress.
-type Tx = Transaction<'static, Postgres>;
+type Tx = Transaction<Postgres>;
 
 /// See the module.
 #[derive(Debug)]
@@ -64,7 +64,8 @@ impl PostgresStore {
     }
 
     async fn begin(&self, doing: &'static str) -> Result<Tx, StoreError> {
-        self.pool.begin_with(AssertSqlSafe(Arc::clone(&self.begin))).await.map_err(storing(doing))
+        let begin = AssertSqlSafe(Arc::clone(&self.begin));
+        Transaction::begin(&self.pool, begin).await.map_err(storing(doing))
     }
 }
 

@@ -50,9 +50,7 @@ fn is_settled(row: &ShareRow, limit: u32, wanted: u32) -> bool {
 ///
 /// `process` names this run of this process, see [`ShareRow`]. While the desk fails, the grant runs out.
 pub async fn share(budget: &Budget, desk: &dyn ShareDesk, process: &str, stop: &CancellationToken) {
-    let mut heartbeat = Heartbeat::default();
-    // Dropped in the middle of a claim, its answer is lost: what it may have granted is kept for us until it expires.
-    let _ = stop.run_until_cancelled(beat(budget, desk, process, &mut heartbeat)).await;
+    beat(budget, desk, process, stop).await;
     budget.set_grant(0, budget.clock().monotonic());
     let occupied = budget.share_request(process).occupied;
     if let Err(error) = desk.leave(process, occupied).await {
@@ -60,15 +58,18 @@ pub async fn share(budget: &Budget, desk: &dyn ShareDesk, process: &str, stop: &
     }
 }
 
-async fn beat(budget: &Budget, desk: &dyn ShareDesk, process: &str, heartbeat: &mut Heartbeat) {
+/// A claim under way is never dropped: what it grants would be kept for us until it expires.
+async fn beat(budget: &Budget, desk: &dyn ShareDesk, process: &str, stop: &CancellationToken) {
+    let mut heartbeat = Heartbeat::default();
     let mut hungry = false;
-    loop {
+    while !stop.is_cancelled() {
         let request = budget.share_request(process);
         let now = budget.clock().monotonic();
         let wait = heartbeat.wait(now, request.limit, request.wanted, hungry);
         if !wait.is_zero() {
             tokio::select! {
                 biased;
+                () = stop.cancelled() => {}
                 () = budget.clock().sleep(wait) => {}
                 () = budget.hungry(), if !hungry => hungry = true,
             }

@@ -2,8 +2,13 @@
 
 use super::*;
 use crate::store::conformance::Fixture;
-use futures_util::future::join_all;
-use std::sync::atomic::{AtomicBool, Ordering};
+use futures_util::{FutureExt as _, future::join_all};
+use std::{
+    future::poll_fn,
+    sync::atomic::{AtomicBool, Ordering},
+    task::Poll,
+    time::Duration,
+};
 use tokio::sync::Barrier;
 
 const WRITERS: i64 = 8;
@@ -106,4 +111,42 @@ pub async fn a_row_is_never_of_two_versions(fixture: &impl Fixture) {
     done.store(true, Ordering::Relaxed);
     reader.await.expect("no torn row was seen");
     assert_eq!(username(&fixture.store(), "user_1").await.as_deref(), Some("user_1 201"));
+}
+
+/// Polls `call` so many times, and drops it: its caller has gone away.
+async fn cut_short(call: impl Future<Output = ()>, polls: u32) {
+    let mut call = std::pin::pin!(call);
+    let mut left = polls;
+    poll_fn(|context| {
+        let over = call.as_mut().poll(context).is_ready() || left == 0;
+        left = left.saturating_sub(1);
+        if over { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+/// Callers go away in the middle of calls, at any moment: those that follow are answered as ever.
+pub async fn calls_cut_short_do_not_disturb_others(fixture: &impl Fixture) {
+    let store = fixture.store();
+    for round in 1..=60 {
+        let batch = [seen("user_1", i64::from(round)), seen(&format!("user_{round}"), 1)];
+        for call in [
+            store.presence(&batch[0].user).map(drop).boxed(),
+            store.changes(0, 10).map(drop).boxed(),
+            store.note_event(i64::from(round)).map(drop).boxed(),
+            store.take_lease("someone", Duration::from_millis(1), false).map(drop).boxed(),
+            store.commit(&batch).map(drop).boxed(),
+            store.decide_share(&|_, now| shares::share("process", round, now)).map(drop).boxed(),
+            store.schema().map(drop).boxed(),
+        ] {
+            cut_short(call, round % 20).await;
+        }
+        let all = async {
+            commit(&store, &batch).await;
+            store.decide_share(&|_, now| shares::share("process", round, now)).await.expect("decided");
+            assert_eq!(username(&store, "user_1").await, Some(format!("user_1 {round}")));
+        };
+        tokio::time::timeout(Duration::from_secs(30), all).await.expect("whoever comes next is answered");
+    }
+    tokio::time::timeout(Duration::from_secs(30), store.close()).await.expect("nothing is left open");
 }

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::Barrier;
 
-fn share(process: &str, wanted: u32, now: i64) -> ShareRow {
+pub(super) fn share(process: &str, wanted: u32, now: i64) -> ShareRow {
     ShareRow {
         process: process.to_owned(),
         wanted,

@@ -64,15 +64,31 @@ impl MySqlStore {
 
     async fn try_commit(&self, batch: &[Observation], notes: &Notes) -> Result<Vec<Applied>, StoreError> {
         let mut tx = self.begin(COMMITTING).await?;
-        self.hold_lease(&mut tx, notes).await?;
-        let before = self.lock_entries(&mut tx, &plan::users(batch)).await?;
-        let plan = plan::plan(batch, &before);
-        if plan.writes_nothing() && notes.is_empty() {
-            tx.rollback().await.map_err(storing(COMMITTING))?;
-            return Ok(plan.applied);
+        match self.write_batch(&mut tx, batch, notes).await {
+            Ok(applied) => {
+                tx.commit().await.map_err(storing(COMMITTING))?;
+                Ok(applied)
+            }
+            Err(error) => {
+                // Where even that fails the connection is closed, which rolls back too.
+                let _ = tx.rollback().await;
+                Err(error)
+            }
         }
-        self.write(&mut tx, &plan, notes).await?;
-        tx.commit().await.map_err(storing(COMMITTING))?;
+    }
+
+    async fn write_batch(
+        &self,
+        tx: &mut Tx,
+        batch: &[Observation],
+        notes: &Notes,
+    ) -> Result<Vec<Applied>, StoreError> {
+        self.hold_lease(tx, notes).await?;
+        let before = self.lock_entries(tx, &plan::users(batch)).await?;
+        let plan = plan::plan(batch, &before);
+        if !(plan.writes_nothing() && notes.is_empty()) {
+            self.write(tx, &plan, notes).await?;
+        }
         Ok(plan.applied)
     }
 

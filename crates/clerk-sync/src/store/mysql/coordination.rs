@@ -53,7 +53,7 @@ impl Coordination for MySqlStore {
 
     async fn progress(&self, run: Run) -> Result<Vec<Progress>, StoreError> {
         let query = self.query("select part, state from clerk_sync_runs where run = ? order by part");
-        let rows = query.bind(run.name()).fetch_all(&self.pool).await;
+        let rows = self.fetch_all(query.bind(run.name())).await;
         rows.map_err(storing("reading progress"))?.iter().map(|row| read_progress(run, row)).collect()
     }
 
@@ -64,7 +64,7 @@ impl Coordination for MySqlStore {
 
 impl MySqlStore {
     async fn see_lease(&self) -> Result<(LeaseState, i64), StoreError> {
-        let rows = self.query(see_lease!("")).fetch_all(&self.pool).await;
+        let rows = self.fetch_all(self.query(see_lease!(""))).await;
         read_lease(&rows.map_err(storing("reading the lease"))?)
     }
 

@@ -22,7 +22,7 @@ impl MySqlStore {
             .bind(&letter.reason)
             .bind(&letter.mapped)
             .bind(letter.buried_at);
-        let done = query.execute(&self.pool).await.map_err(storing(DOING))?;
+        let done = self.execute(query).await.map_err(storing(DOING))?;
         Ok(i64::try_from(done.last_insert_id()).unwrap_or_default())
     }
 
@@ -34,13 +34,13 @@ impl MySqlStore {
         let sql = "select number, message_id, event_type, user_id, reason, mapped, buried_at \
              from clerk_sync_dead_letters where number > ? order by number limit ?";
         let query = self.query(sql).bind(after).bind(i64::from(limit));
-        let rows = query.fetch_all(&self.pool).await.map_err(storing(DOING))?;
+        let rows = self.fetch_all(query).await.map_err(storing(DOING))?;
         rows.iter().map(read_letter).collect()
     }
 
     pub(super) async fn delete_dead_letter(&self, number: i64) -> Result<bool, StoreError> {
         let query = self.query("delete from clerk_sync_dead_letters where number = ?").bind(number);
-        let done = query.execute(&self.pool).await.map_err(storing(DOING))?;
+        let done = self.execute(query).await.map_err(storing(DOING))?;
         Ok(done.rows_affected() > 0)
     }
 }

@@ -39,7 +39,7 @@ impl Inventory for MySqlStore {
              where r.{key} in ({places}) and l.user_id is null"
         );
         let query = ids.iter().chain(&ids).fold(self.built_query(sql), |query, id| query.bind(id.as_str()));
-        let rows = query.fetch_all(&self.pool).await.map_err(storing("reading users"))?;
+        let rows = self.fetch_all(query).await.map_err(storing("reading users"))?;
         rows.iter().map(|row| read_stored(&self.mapping, row)).collect()
     }
 
@@ -57,7 +57,7 @@ impl Inventory for MySqlStore {
              order by created_at, user_id limit ?";
         let (created_at, user) = range.after;
         let query = self.query(sql).bind(created_at).bind(user).bind(created_at).bind(range.last);
-        let rows = query.bind(i64::from(limit)).fetch_all(&self.pool).await.map_err(storing(LISTING))?;
+        let rows = self.fetch_all(query.bind(i64::from(limit))).await.map_err(storing(LISTING))?;
         rows.iter().map(read_living).collect()
     }
 
@@ -65,7 +65,7 @@ impl Inventory for MySqlStore {
         let sql = "select user_id from clerk_sync_users \
              where created_at is null and user_id > ? and state < 2 order by user_id limit ?";
         let query = self.query(sql).bind(after.map_or("", UserId::as_str)).bind(i64::from(limit));
-        let rows = query.fetch_all(&self.pool).await.map_err(storing(LISTING))?;
+        let rows = self.fetch_all(query).await.map_err(storing(LISTING))?;
         rows.iter().map(read_user).collect()
     }
 
@@ -75,7 +75,7 @@ impl Inventory for MySqlStore {
 
     async fn living_count(&self) -> Result<i64, StoreError> {
         let query = self.query("select count(*) from clerk_sync_users where state < 2");
-        let row = query.fetch_one(&self.pool).await.map_err(storing(COUNTING))?;
+        let row = self.fetch_one(query).await.map_err(storing(COUNTING))?;
         row.try_get(0).map_err(storing(COUNTING))
     }
 }
@@ -88,7 +88,7 @@ impl StraySource for MySqlStore {
             self.mapping.table().quoted('`'),
             SLICE - 1,
         );
-        let row = self.built_query(sql).bind(after).fetch_optional(&self.pool).await;
+        let row = self.fetch_optional(self.built_query(sql).bind(after)).await;
         row.map_err(storing(SEARCHING))?.map(|row| row.try_get(0)).transpose().map_err(storing(SEARCHING))
     }
 
@@ -108,7 +108,7 @@ impl StraySource for MySqlStore {
         );
         let query = self.built_query(sql).bind(after);
         let query = if let Some(end) = end { query.bind(end) } else { query };
-        let rows = query.bind(i64::from(limit)).fetch_all(&self.pool).await.map_err(storing(SEARCHING))?;
+        let rows = self.fetch_all(query.bind(i64::from(limit))).await.map_err(storing(SEARCHING))?;
         rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(storing(SEARCHING))
     }
 }

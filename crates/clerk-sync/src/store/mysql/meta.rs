@@ -14,7 +14,7 @@ impl MySqlStore {
     pub(super) async fn read_binding(&self) -> Result<Option<Binding>, StoreError> {
         const DOING: &str = "reading the binding";
         let query = self.query("select instance_id, key_fingerprint from clerk_sync_meta where id = 1");
-        let row = query.fetch_one(&self.pool).await.map_err(storing(DOING))?;
+        let row = self.fetch_one(query).await.map_err(storing(DOING))?;
         let instance_id: Option<String> = row.try_get(0).map_err(storing(DOING))?;
         let key_fingerprint: Option<String> = row.try_get(1).map_err(storing(DOING))?;
         Ok(instance_id
@@ -29,7 +29,7 @@ impl MySqlStore {
             .bind(&binding.key_fingerprint)
             .bind(&binding.instance_id)
             .bind(&binding.instance_id);
-        query.execute(&self.pool).await.map_err(storing("binding the database"))?;
+        self.execute(query).await.map_err(storing("binding the database"))?;
         Ok(self.read_binding().await?.unwrap_or_else(|| binding.clone()))
     }
 
@@ -37,20 +37,20 @@ impl MySqlStore {
         let sql =
             "update clerk_sync_meta set last_event_at = ? where id = 1 and coalesce(last_event_at, 0) < ?";
         let query = self.query(sql).bind(now_ms).bind(now_ms);
-        query.execute(&self.pool).await.map(|_| ()).map_err(storing("noting an event"))
+        self.execute(query).await.map(|_| ()).map_err(storing("noting an event"))
     }
 
     pub(super) async fn delete_tombstones(&self, as_of: i64) -> Result<u64, StoreError> {
         let sql = "delete from clerk_sync_users where state = 2 and as_of < ? order by as_of limit ?";
         let query = self.query(sql).bind(as_of).bind(PURGE_AT_ONCE);
-        let done = query.execute(&self.pool).await.map_err(storing("purging tombstones"))?;
+        let done = self.execute(query).await.map_err(storing("purging tombstones"))?;
         Ok(done.rows_affected())
     }
 
     pub(super) async fn read_gauges(&self) -> Result<Gauges, StoreError> {
         let sql = "select (select count(*) from clerk_sync_dead_letters), \
              (select last_event_at from clerk_sync_meta where id = 1)";
-        let row = self.query(sql).fetch_one(&self.pool).await.map_err(storing("counting dead letters"))?;
+        let row = self.fetch_one(self.query(sql)).await.map_err(storing("counting dead letters"))?;
         read_gauges(&row)
     }
 
@@ -59,7 +59,7 @@ impl MySqlStore {
              cast(coalesce(sum(state = 2), 0) as signed), (select count(*) from clerk_sync_dead_letters), \
              (select last_change from clerk_sync_meta where id = 1), \
              (select last_event_at from clerk_sync_meta where id = 1) from clerk_sync_users";
-        let row = self.query(sql).fetch_one(&self.pool).await.map_err(storing("counting users"))?;
+        let row = self.fetch_one(self.query(sql)).await.map_err(storing("counting users"))?;
         read_summary(&row)
     }
 }

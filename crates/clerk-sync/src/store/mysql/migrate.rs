@@ -9,9 +9,10 @@ use crate::{
     store::{
         SchemaState, StoreError, StoreErrorKind,
         schema::{Migration, UsersTable, judge_users_table, statements, too_new},
+        session::Session,
     },
 };
-use sqlx::{AssertSqlSafe, MySqlConnection, Row as _, pool::PoolConnection};
+use sqlx::{AssertSqlSafe, MySqlConnection, Row as _};
 
 const MIGRATIONS: [Migration; 2] = [
     Migration {
@@ -32,18 +33,18 @@ const DOING: &str = "migrating the schema";
 
 impl MySqlStore {
     pub(super) async fn run_migrations(&self) -> Result<Vec<String>, StoreError> {
-        let mut connection = self.pool.acquire().await.map_err(storing(DOING))?;
+        let mut session = Session::acquire(&self.pool).await.map_err(storing(DOING))?;
         let lock = "select cast(coalesce(get_lock(concat('clerk_sync.', coalesce(database(), '')), 30), 0) as signed)";
-        let row = sqlx::query(lock).fetch_one(&mut *connection).await.map_err(storing(DOING))?;
+        let row = sqlx::query(lock).fetch_one(&mut *session).await.map_err(storing(DOING))?;
         if row.try_get::<i64, _>(0).map_err(storing(DOING))? != 1 {
             let detail = "another clerk-sync has been migrating for 30 s";
             return Err(StoreError::new(StoreErrorKind::Unavailable, DOING, detail));
         }
-        let result = self.migrate_locked(&mut connection).await;
+        let result = self.migrate_locked(&mut session).await;
         let unlock = "select release_lock(concat('clerk_sync.', coalesce(database(), '')))";
-        if sqlx::query(unlock).execute(&mut *connection).await.is_err() {
-            // The lock goes with its session.
-            drop(PoolConnection::detach(connection));
+        // Otherwise the lock goes with its session.
+        if sqlx::query(unlock).execute(&mut *session).await.is_ok() {
+            session.give_back();
         }
         result
     }
@@ -90,9 +91,10 @@ impl MySqlStore {
     }
 
     pub(super) async fn read_schema(&self) -> Result<SchemaState, StoreError> {
-        let mut connection = self.pool.acquire().await.map_err(storing("checking the schema"))?;
-        let (found, ours) = version(&mut connection).await?;
-        let columns = self.users_columns(&mut connection).await?;
+        let mut session = Session::acquire(&self.pool).await.map_err(storing("checking the schema"))?;
+        let (found, ours) = version(&mut session).await?;
+        let columns = self.users_columns(&mut session).await?;
+        session.give_back();
         let users_table = judge_users_table(&self.mapping, columns.as_deref(), ours.as_deref())?;
         Ok(SchemaState { found, known: KNOWN, users_table_ready: users_table == UsersTable::Ready })
     }

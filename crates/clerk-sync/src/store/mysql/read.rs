@@ -21,7 +21,7 @@ impl MySqlStore {
             quoted(&self.mapping.key().name, '`')
         );
         let query = self.built_query(sql).bind(user.as_str()).bind(user.as_str());
-        let row = query.fetch_one(&self.pool).await.map_err(storing("looking for a user"))?;
+        let row = self.fetch_one(query).await.map_err(storing("looking for a user"))?;
         read_presence(&row)
     }
 
@@ -32,7 +32,7 @@ impl MySqlStore {
              on c.number > ? and c.number <= ? and c.`change` = 'deleted' order by c.number";
         let end = after.saturating_add(i64::from(limit)).min(last_number);
         let query = self.query(sql).bind(epoch).bind(last_number).bind(after).bind(end);
-        let rows = query.fetch_all(&self.pool).await.map_err(storing(DOING))?;
+        let rows = self.fetch_all(query).await.map_err(storing(DOING))?;
         read_deletions(&rows, after, limit)
     }
 
@@ -41,7 +41,7 @@ impl MySqlStore {
     /// another statement began is always seen.
     async fn feed_head(&self, doing: &'static str) -> Result<(String, i64), StoreError> {
         let head = self.query("select epoch, last_change from clerk_sync_meta where id = 1");
-        let head = head.fetch_one(&self.pool).await.map_err(storing(doing))?;
+        let head = self.fetch_one(head).await.map_err(storing(doing))?;
         Ok((head.try_get(0).map_err(storing(doing))?, head.try_get(1).map_err(storing(doing))?))
     }
 
@@ -49,7 +49,7 @@ impl MySqlStore {
         let sql = "select user_id, state, updated_at, as_of, digest, fingerprint, created_at, lifted_as_of \
              from clerk_sync_users where user_id = ?";
         let query = self.query(sql).bind(user.as_str());
-        let row = query.fetch_optional(&self.pool).await.map_err(storing("reading the ledger"))?;
+        let row = self.fetch_optional(query).await.map_err(storing("reading the ledger"))?;
         row.map(|row| Ok(read_entry(&row)?.1)).transpose()
     }
 
@@ -66,7 +66,7 @@ impl MySqlStore {
 
     async fn select_rows(&self, sql: String, bound: &str) -> Result<Vec<Row>, StoreError> {
         let query = self.built_query(sql).bind(bound);
-        let rows = query.fetch_all(&self.pool).await.map_err(storing("reading rows"))?;
+        let rows = self.fetch_all(query).await.map_err(storing("reading rows"))?;
         rows.iter().map(|row| read_row(&self.mapping, row)).collect()
     }
 
@@ -76,7 +76,7 @@ impl MySqlStore {
         let sql = "select number, user_id, `change`, flow, message_id, updated_at, as_of, written_at \
              from clerk_sync_changes where number > ? and number <= ? order by number limit ?";
         let query = self.query(sql).bind(after).bind(last_number).bind(i64::from(limit));
-        let rows = query.fetch_all(&self.pool).await.map_err(storing(DOING))?;
+        let rows = self.fetch_all(query).await.map_err(storing(DOING))?;
         let entries = rows.iter().map(read_change).collect::<Result<_, _>>()?;
         Ok(FeedPage { epoch, last_number, entries })
     }

@@ -19,6 +19,7 @@ use crate::{
         Applied, Entry, Notes, StoreError, StoreErrorKind,
         plan::{self, Plan},
         retry::while_contended,
+        session::Session,
         stored::read_entry,
     },
     user_id::UserId,
@@ -68,14 +69,11 @@ impl PostgresStore {
         batch: &[Observation],
         notes: &Notes,
     ) -> Result<Option<Vec<Applied>>, StoreError> {
-        let mut connection = self.pool.acquire().await.map_err(storing(COMMITTING))?;
-        let before = self.entries(&mut connection, SEE_ENTRIES, &plan::users(batch)).await?;
-        let plan = plan::plan(batch, &before);
-        if plan.writes_nothing() && notes.is_empty() {
-            return Ok(Some(plan.applied));
-        }
-        match self.write(&mut connection, &plan, notes, true).await {
-            Ok(()) => Ok(Some(plan.applied)),
+        let mut session = Session::acquire(&self.pool).await.map_err(storing(COMMITTING))?;
+        let result = self.look_and_write(&mut session, SEE_ENTRIES, batch, notes, true).await;
+        session.give_back();
+        match result {
+            Ok(applied) => Ok(Some(applied)),
             Err(error) if error.is_rejection() || *error.kind() == StoreErrorKind::Contended => Ok(None),
             Err(error) => Err(error),
         }
@@ -84,14 +82,33 @@ impl PostgresStore {
     async fn try_with_locks(&self, batch: &[Observation], notes: &Notes) -> Result<Vec<Applied>, StoreError> {
         let mut tx = self.begin(COMMITTING).await?;
         let lock = if notes.token.is_some() { LOCK_LEASE_AND_ENTRIES } else { LOCK_ENTRIES };
-        let before = self.entries(&mut tx, lock, &plan::users(batch)).await?;
-        let plan = plan::plan(batch, &before);
-        if plan.writes_nothing() && notes.is_empty() {
-            tx.rollback().await.map_err(storing(COMMITTING))?;
-            return Ok(plan.applied);
+        match self.look_and_write(&mut tx, lock, batch, notes, false).await {
+            Ok(applied) => {
+                tx.commit().await.map_err(storing(COMMITTING))?;
+                Ok(applied)
+            }
+            Err(error) => {
+                // Where even that fails the connection is closed, which rolls back too.
+                let _ = tx.rollback().await;
+                Err(error)
+            }
         }
-        self.write(&mut tx, &plan, notes, false).await?;
-        tx.commit().await.map_err(storing(COMMITTING))?;
+    }
+
+    /// `strangers`: see [`Self::write`].
+    async fn look_and_write(
+        &self,
+        connection: &mut PgConnection,
+        look: &'static str,
+        batch: &[Observation],
+        notes: &Notes,
+        strangers: bool,
+    ) -> Result<Vec<Applied>, StoreError> {
+        let before = self.entries(connection, look, &plan::users(batch)).await?;
+        let plan = plan::plan(batch, &before);
+        if !(plan.writes_nothing() && notes.is_empty()) {
+            self.write(connection, &plan, notes, strangers).await?;
+        }
         Ok(plan.applied)
     }
 

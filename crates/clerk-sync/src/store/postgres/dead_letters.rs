@@ -34,11 +34,10 @@ impl PostgresStore {
         after: i64,
         limit: u32,
     ) -> Result<Vec<DeadLetter>, StoreError> {
-        let mut tx = self.begin(DOING).await?;
         let sql = "select number, message_id, event_type, user_id, reason, mapped, buried_at \
              from clerk_sync_dead_letters where number > $1 order by number limit $2";
         let query = sqlx::query(sql).bind(after).bind(i64::from(limit)).persistent(self.keeps_statements);
-        let rows = query.fetch_all(&mut *tx).await.map_err(storing(DOING))?;
+        let rows = self.look(query, DOING).await?;
         rows.iter().map(read_letter).collect()
     }
 

@@ -1,11 +1,6 @@
 //! What is stored, listed from PostgreSQL.
 
-use super::{
-    PostgresStore,
-    bind::texts,
-    errors::storing,
-    read::{nothing, values},
-};
+use super::{PostgresStore, bind::texts, errors::storing, read::values};
 use crate::{
     mapping::quoted,
     store::{
@@ -72,8 +67,7 @@ impl Inventory for PostgresStore {
 
     async fn living_count(&self) -> Result<i64, StoreError> {
         let query = sqlx::query("select count(*) from clerk_sync_users where state < 2").persistent(false);
-        let rows = self.look(query, COUNTING).await?;
-        rows.first().ok_or_else(|| nothing(COUNTING))?.try_get(0).map_err(storing(COUNTING))
+        self.look_at_one(query, COUNTING).await?.try_get(0).map_err(storing(COUNTING))
     }
 }
 

@@ -13,10 +13,8 @@ const PURGE_AT_ONCE: i64 = 5_000;
 impl PostgresStore {
     pub(super) async fn read_binding(&self) -> Result<Option<Binding>, StoreError> {
         const DOING: &str = "reading the binding";
-        let mut tx = self.begin(DOING).await?;
         let query = sqlx::query("select instance_id, key_fingerprint from clerk_sync_meta where id = 1");
-        let row =
-            query.persistent(self.keeps_statements).fetch_one(&mut *tx).await.map_err(storing(DOING))?;
+        let row = self.look_at_one(query.persistent(self.keeps_statements), DOING).await?;
         let instance_id: Option<String> = row.try_get(0).map_err(storing(DOING))?;
         let key_fingerprint: Option<String> = row.try_get(1).map_err(storing(DOING))?;
         Ok(instance_id
@@ -56,26 +54,17 @@ impl PostgresStore {
     }
 
     pub(super) async fn read_gauges(&self) -> Result<Gauges, StoreError> {
-        const DOING: &str = "counting dead letters";
-        let mut tx = self.begin(DOING).await?;
         let sql = "select (select count(*) from clerk_sync_dead_letters), \
              (select last_event_at from clerk_sync_meta where id = 1)";
-        let row = sqlx::query(sql)
-            .persistent(self.keeps_statements)
-            .fetch_one(&mut *tx)
-            .await
-            .map_err(storing(DOING))?;
-        read_gauges(&row)
+        let query = sqlx::query(sql).persistent(self.keeps_statements);
+        read_gauges(&self.look_at_one(query, "counting dead letters").await?)
     }
 
     pub(super) async fn read_summary(&self) -> Result<Summary, StoreError> {
-        const DOING: &str = "counting users";
-        let mut tx = self.begin(DOING).await?;
         let sql = "select count(*) filter (where state = 1), count(*) filter (where state = 0), \
              count(*) filter (where state = 2), (select count(*) from clerk_sync_dead_letters), \
              (select last_change from clerk_sync_meta), (select last_event_at from clerk_sync_meta) \
              from clerk_sync_users";
-        let row = sqlx::query(sql).persistent(false).fetch_one(&mut *tx).await.map_err(storing(DOING))?;
-        read_summary(&row)
+        read_summary(&self.look_at_one(sqlx::query(sql).persistent(false), "counting users").await?)
     }
 }

@@ -72,6 +72,7 @@ impl PostgresStore {
         let mut tx = self.begin("checking the schema").await?;
         let (found, ours) = version(&mut tx).await?;
         let columns = self.users_columns(&mut tx).await?;
+        tx.rollback().await.map_err(storing("checking the schema"))?;
         let users_table = judge_users_table(&self.mapping, columns.as_deref(), ours.as_deref())?;
         Ok(SchemaState { found, known: KNOWN, users_table_ready: users_table == UsersTable::Ready })
     }

@@ -5,6 +5,7 @@ use crate::{
     mapping::{Kind, Mapping, Row, quoted},
     store::{
         Deletions, Entry, FeedPage, Presence, StoreError, StoreErrorKind,
+        session::Session,
         stored::{read_change, read_deletions, read_entry, read_presence, read_row},
     },
     user_id::UserId,
@@ -26,7 +27,7 @@ impl PostgresStore {
             quoted(&self.mapping.key().name, '"')
         );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(user.as_str()).persistent(self.keeps_statements);
-        read_presence(self.look(query, DOING).await?.first().ok_or_else(|| nothing(DOING))?)
+        read_presence(&self.look_at_one(query, DOING).await?)
     }
 
     pub(super) async fn read_deletions(&self, after: i64, limit: u32) -> Result<Deletions, StoreError> {
@@ -44,20 +45,33 @@ impl PostgresStore {
         doing: &'static str,
     ) -> Result<Vec<PgRow>, StoreError> {
         if self.sets_up_sessions {
-            return query.fetch_all(&self.pool).await.map_err(storing(doing));
+            let mut session = Session::acquire(&self.pool).await.map_err(storing(doing))?;
+            let rows = query.fetch_all(&mut *session).await;
+            session.give_back();
+            return rows.map_err(storing(doing));
         }
         let mut tx = self.begin(doing).await?;
-        query.fetch_all(&mut *tx).await.map_err(storing(doing))
+        let rows = query.fetch_all(&mut *tx).await.map_err(storing(doing))?;
+        tx.rollback().await.map_err(storing(doing))?;
+        Ok(rows)
+    }
+
+    /// The same for a statement that answers one row.
+    pub(super) async fn look_at_one(
+        &self,
+        query: Query<'_, Postgres, PgArguments>,
+        doing: &'static str,
+    ) -> Result<PgRow, StoreError> {
+        let nothing = || StoreError::new(StoreErrorKind::Corrupt, doing, "the database answered nothing");
+        self.look(query, doing).await?.pop().ok_or_else(nothing)
     }
 
     pub(super) async fn read_entry(&self, user: &UserId) -> Result<Option<Entry>, StoreError> {
-        const DOING: &str = "reading the ledger";
-        let mut tx = self.begin(DOING).await?;
         let sql = "select user_id, state::bigint, updated_at, as_of, digest, fingerprint, created_at, lifted_as_of \
              from clerk_sync_users where user_id = $1";
         let query = sqlx::query(sql).bind(user.as_str()).persistent(self.keeps_statements);
-        let row = query.fetch_optional(&mut *tx).await.map_err(storing(DOING))?;
-        row.map(|row| Ok(read_entry(&row)?.1)).transpose()
+        let rows = self.look(query, "reading the ledger").await?;
+        rows.first().map(|row| Ok(read_entry(row)?.1)).transpose()
     }
 
     pub(super) async fn read_row(&self, user: &UserId) -> Result<Option<Row>, StoreError> {
@@ -75,33 +89,25 @@ impl PostgresStore {
     }
 
     async fn select_rows(&self, sql: String, bound: &str, often: bool) -> Result<Vec<Row>, StoreError> {
-        const DOING: &str = "reading rows";
-        let mut tx = self.begin(DOING).await?;
         let query = sqlx::query(AssertSqlSafe(sql)).bind(bound).persistent(self.keeps_statements && often);
-        let rows = query.fetch_all(&mut *tx).await.map_err(storing(DOING))?;
+        let rows = self.look(query, "reading rows").await?;
         rows.iter().map(|row| read_row(&self.mapping, row)).collect()
     }
 
     pub(super) async fn read_changes(&self, after: i64, limit: u32) -> Result<FeedPage, StoreError> {
         const DOING: &str = "reading the feed";
-        let mut tx = self.begin(DOING).await?;
         let sql = "select number, user_id, change, flow, message_id, updated_at, as_of, written_at \
              from clerk_sync_changes where number > $1 order by number limit $2";
         let query = sqlx::query(sql).bind(after).bind(i64::from(limit)).persistent(self.keeps_statements);
-        let rows = query.fetch_all(&mut *tx).await.map_err(storing(DOING))?;
+        let rows = self.look(query, DOING).await?;
         let head = sqlx::query("select epoch, last_change from clerk_sync_meta where id = 1");
-        let head =
-            head.persistent(self.keeps_statements).fetch_one(&mut *tx).await.map_err(storing(DOING))?;
+        let head = self.look_at_one(head.persistent(self.keeps_statements), DOING).await?;
         Ok(FeedPage {
             epoch: head.try_get(0).map_err(storing(DOING))?,
             last_number: head.try_get(1).map_err(storing(DOING))?,
             entries: rows.iter().map(read_change).collect::<Result<_, _>>()?,
         })
     }
-}
-
-pub(super) fn nothing(doing: &'static str) -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, doing, "the database answered nothing")
 }
 
 /// The mapped columns, behind `prefix`, so that each reads back as text or a 64-bit integer.
