@@ -19,6 +19,7 @@ function fillPerson(card, id, side) {
 
 function fillClerk(cell, pair) {
   const card = $(".card", cell);
+  if (!pair.clerk && card.contains(document.activeElement)) goOnFrom(cell.closest("tr"));
   card.hidden = !pair.clerk;
   $(".none", cell).hidden = Boolean(pair.clerk);
   if (!pair.clerk) return;
@@ -96,12 +97,16 @@ function fillPairs(pairs) {
   $("#empty").hidden = pairs.length > 0;
 }
 
-// Who works with the keyboard goes on from the next user.
 function leave(tr) {
-  const focused = tr.contains(document.activeElement);
-  const next = tr.nextElementSibling ?? tr.previousElementSibling;
+  if (tr.contains(document.activeElement)) goOnFrom(tr);
   tr.remove();
-  if (focused) ((next && $(".danger", next)) ?? $("#create")).focus();
+}
+
+// Who works with the keyboard goes on from the next user that is still in Clerk.
+function goOnFrom(tr) {
+  const next = tr.nextElementSibling ?? tr.previousElementSibling;
+  const button = next && $(".card:not([hidden]) .danger", next);
+  (button ?? $("#create")).focus();
 }
 
 function fillOwn(pairs) {
