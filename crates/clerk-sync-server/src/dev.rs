@@ -56,11 +56,8 @@ pub(crate) async fn run(matches: &ArgMatches) -> CommandResult {
     };
 
     let (settings, mapping) = dev_settings(&config, &database_url, &addresses)?;
-    let store = mirror::open_store(&settings, mapping).await?;
+    let store = mirror::ready_store(&settings, mapping, true).await?;
     let mirror = Mirror::start("dev", &settings, store)?;
-    mirror::prepare(mirror.store.as_ref(), mirror.clock.as_ref(), true)
-        .await
-        .with_context(|| format!("--database-url {database}"))?;
     clerk
         .set_webhook_url(Some(&format!("{}/clerk/webhooks", addresses.service)))
         .context("telling the local Clerk where webhooks go")?;

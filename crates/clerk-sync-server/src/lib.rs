@@ -7,4 +7,5 @@ mod http;
 mod mirror;
 mod people;
 pub mod settings;
+mod table;
 mod telemetry;

@@ -3,7 +3,8 @@
 use crate::{
     cli::Usage,
     commands::holder::holder,
-    settings::{Loaded, Problem, Settings, Source, UsersConfig},
+    settings::{Loaded, Settings},
+    table,
 };
 use anyhow::Context as _;
 use clerk_auth::clock::{Clock, SystemClock};
@@ -14,7 +15,7 @@ use clerk_sync::{
     },
     engine::{DoorOptions, Engine},
     instance::{self, BindError},
-    mapping::{ClaimColumn, Column, Kind, Mapping, MappingSpec, OnDelete, Source as ColumnSource, TableName},
+    mapping::Mapping,
     metrics::Metrics,
     reconcile::{MaxDeletes, Reconciler},
     store::{self, Store, StoreError},
@@ -62,73 +63,11 @@ struct Sharing {
 
 /// The settings and the mapping they describe, or everything that is wrong with them.
 pub(crate) fn checked(mut loaded: Loaded) -> anyhow::Result<(Settings, Arc<Mapping>)> {
-    let mapping = mapping(&mut loaded);
+    let mapping = table::mapping(&mut loaded);
     let settings = loaded.into_settings().map_err(|problems| Usage(problems.to_string()))?;
     // Without a problem there is a mapping.
     let mapping = mapping.ok_or_else(|| Usage("[users] cannot be used".to_owned()))?;
     Ok((settings, Arc::new(mapping)))
-}
-
-/// Checks `[users]`; what is wrong is added to the problems.
-pub(crate) fn mapping(loaded: &mut Loaded) -> Option<Mapping> {
-    let users = loaded.settings()?.users.clone();
-    match spec(&users).and_then(|spec| {
-        Mapping::try_new(spec).map_err(|error| Problem::at(users_source(&users), error.to_string()))
-    }) {
-        Ok(mapping) => Some(mapping),
-        Err(problem) => {
-            loaded.problems.push(problem);
-            None
-        }
-    }
-}
-
-fn users_source(users: &UsersConfig) -> Source {
-    users.source_of("columns")
-}
-
-fn spec(users: &UsersConfig) -> Result<MappingSpec, Problem> {
-    let default = MappingSpec::default();
-    let table = TableName::parse(&users.table)
-        .map_err(|error| Problem::at(users.source_of("table"), format!("[users] table: {error}")))?;
-    let columns = match &users.columns {
-        None => default.columns,
-        Some(columns) => columns.iter().map(|column| read_column(users, column)).collect::<Result<_, _>>()?,
-    };
-    let on_delete = match users.on_delete {
-        crate::settings::OnDelete::Delete => OnDelete::Delete,
-        crate::settings::OnDelete::Mark => OnDelete::Mark,
-        crate::settings::OnDelete::Anonymize => OnDelete::Anonymize,
-        crate::settings::OnDelete::Keep => OnDelete::Keep,
-    };
-    let allow = users.allow.iter().map(|allowed| allowed.as_str().to_owned()).collect();
-    let claims = users
-        .claims
-        .iter()
-        .map(|claim| ClaimColumn { column: claim.column.clone(), claim: claim.claim.clone() });
-    let claims = claims.collect();
-    Ok(MappingSpec { table, create: users.create, on_delete, columns, allow, claims })
-}
-
-fn read_column(users: &UsersConfig, column: &crate::settings::ColumnConfig) -> Result<Column, Problem> {
-    let source = ColumnSource::parse(&column.from).map_err(|error| {
-        let source = match &users.path {
-            Some(path) => Source::File { path: path.clone(), line: column.line },
-            None => users_source(users),
-        };
-        Problem::at(source, format!("[users.columns] {} = {:?}: {error}", column.name, column.from))
-    })?;
-    let kind = column.kind.map_or_else(
-        || source.default_kind(),
-        |kind| match kind {
-            crate::settings::ColumnKind::Text => Kind::Text,
-            crate::settings::ColumnKind::Integer => Kind::Integer,
-            crate::settings::ColumnKind::Boolean => Kind::Boolean,
-            crate::settings::ColumnKind::Timestamp => Kind::Timestamp,
-            crate::settings::ColumnKind::Json => Kind::Json,
-        },
-    );
-    Ok(Column { name: column.name.clone(), source, kind })
 }
 
 /// Opens the database that the settings name.
@@ -138,16 +77,25 @@ pub(crate) async fn open_store(settings: &Settings, mapping: Arc<Mapping>) -> an
         .with_context(|| format!("DATABASE_URL {}", settings.database_url))
 }
 
-/// Makes the schema ready, or refuses to work on one that is not. Waits a while for a database that is not there yet.
-pub(crate) async fn prepare(store: &dyn Store, clock: &dyn Clock, migrate: bool) -> anyhow::Result<()> {
+/// Opens the database for work: its schema is made ready, or, without `migrate`, must be, and the mapping is fitted to the
+/// users table. Waits a while for a database that is not there yet.
+pub(crate) async fn ready_store(
+    settings: &Settings,
+    mapping: Arc<Mapping>,
+    migrate: bool,
+) -> anyhow::Result<Arc<dyn Store>> {
+    secret_key(settings)?;
+    let store = open_store(settings, mapping).await?;
+    let clock = SystemClock::new();
     let give_up = clock.monotonic() + DATABASE_PATIENCE;
     loop {
-        match try_prepare(store, migrate).await {
+        match make_ready(&store, migrate).await {
+            Ok(ready) => return Ok(ready),
             Err(error) if is_transient(&error) && clock.monotonic() < give_up => {
                 tracing::warn!(error = format!("{error:#}"), "the database does not answer yet");
                 clock.sleep(DATABASE_PAUSE).await;
             }
-            result => return result,
+            Err(error) => return Err(error.context(format!("DATABASE_URL {}", settings.database_url))),
         }
     }
 }
@@ -158,14 +106,15 @@ fn is_transient(error: &anyhow::Error) -> bool {
         .is_some_and(clerk_sync::store::StoreError::is_transient)
 }
 
-async fn try_prepare(store: &dyn Store, migrate: bool) -> anyhow::Result<()> {
+async fn make_ready(store: &Arc<dyn Store>, migrate: bool) -> anyhow::Result<Arc<dyn Store>> {
     if migrate {
         for done in store.migrate().await? {
             tracing::info!("migrated: {done}");
         }
-        return Ok(());
+    } else {
+        require_ready(store.as_ref()).await?;
     }
-    require_ready(store).await
+    Ok(store.fitted().await?.unwrap_or_else(|| Arc::clone(store)))
 }
 
 /// For commands that only look: the schema must be there.
@@ -174,20 +123,30 @@ pub(crate) async fn require_ready(store: &dyn Store) -> anyhow::Result<()> {
     if schema.is_ready() {
         return Ok(());
     }
-    anyhow::bail!(
-        "the database's schema is version {} and this program works with {}{}: run clerk-sync migrate, \
-         or apply what clerk-sync migrate --print prints",
-        schema.found,
-        schema.known,
-        if schema.users_table_ready { "" } else { ", and the users table lacks columns or is missing" }
-    )
+    let mut wrong = String::new();
+    if schema.found != schema.known {
+        wrong.push_str(&format!(
+            "the database's schema is version {} and this program works with {}: run clerk-sync migrate, or apply what \
+             clerk-sync migrate --print prints",
+            schema.found, schema.known
+        ));
+    }
+    for finding in schema.users_table.iter().filter(|finding| finding.blocks) {
+        let separator = if wrong.is_empty() { "" } else { "\n  - " };
+        wrong.push_str(&format!("{separator}the users table {}: {finding}", store.mapping().table()));
+    }
+    anyhow::bail!(wrong)
+}
+
+fn secret_key(settings: &Settings) -> Result<&SecretString, Usage> {
+    settings.require_secret_key().map_err(|missing| Usage(missing.to_string()))
 }
 
 impl Mirror {
     /// Starts the engine. `command`: what this process does. But for [`Mirror::bind`], no call to Clerk is
     /// made before [`Mirror::join`].
     pub(crate) fn start(command: &str, settings: &Settings, store: Arc<dyn Store>) -> anyhow::Result<Self> {
-        let secret_key = settings.require_secret_key().map_err(|missing| Usage(missing.to_string()))?.clone();
+        let secret_key = secret_key(settings)?.clone();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let metrics = Arc::new(Metrics::default());
         let clerk: Arc<dyn ClerkApi> =

@@ -36,7 +36,9 @@ pub use self::problem::{MissingSetting, Problem, Problems, Source};
 pub use self::report::{CheckLine, CheckState, Entry, Shown};
 pub use self::resolve::load;
 pub use self::sources::{DEFAULT_FILE, FileText, Sources, process_environment};
-pub use self::users::{Allow, ClaimConfig, ColumnConfig, ColumnKind, OnDelete, UsersConfig};
+pub use self::users::{
+    Allow, ClaimConfig, ColumnConfig, ColumnContent, ColumnKind, FromClerk, Literal, OnDelete, UsersConfig,
+};
 pub use self::values::{Network, Origin, TrustedProxies};
 use clerk_sync::reconcile::MaxDeletes;
 

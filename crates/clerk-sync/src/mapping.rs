@@ -8,25 +8,31 @@ use crate::{
     user_id::UserId,
 };
 use aws_lc_rs::digest::{Context, SHA256};
+use std::collections::HashSet;
 
 mod claims;
+mod fill;
 mod json;
 mod read;
 mod source;
+mod storage;
 mod table;
 mod value;
+mod without_nul;
 
 pub use claims::{ClaimColumn, ClaimsError};
+pub use fill::{Fill, FillContent, Generator, RANDOM_BYTES};
 pub use json::JsonError;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(crate) use json::canonical_json;
 pub(crate) use json::{Fields, FieldsSeed, Position, fields, integer, string};
-pub use read::ReadError;
+pub use read::{FieldError, ReadError};
 pub use source::{InvalidSource, Source};
+pub use storage::{MomentFormat, Overflow, Storage};
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(crate) use table::quoted;
 pub use table::{InvalidName, OnDelete, TableName};
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(crate) use value::iso_text;
 pub use value::{Kind, Row, Value};
 
@@ -39,16 +45,40 @@ pub struct Column {
     pub source: Source,
     /// What it holds.
     pub kind: Kind,
+    /// What it holds where Clerk has nothing; `None` is null.
+    pub default: Option<Value>,
+    /// What becomes of a text that is too long.
+    pub overflow: Overflow,
+    /// How a moment is written into a column that has no type for it; `None`: as fits the column.
+    pub format: Option<MomentFormat>,
 }
 
 impl Column {
-    /// A column of the kind that fits its source.
+    /// A column of the kind that fits its source, null where Clerk has nothing.
+    pub fn new(name: &str, source: Source) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: source.default_kind(),
+            source,
+            default: None,
+            overflow: Overflow::default(),
+            format: None,
+        }
+    }
+
+    pub(crate) fn or_default(&self, value: Value) -> Value {
+        match (value, &self.default) {
+            (Value::Null, Some(default)) => default.clone(),
+            (value, _) => value,
+        }
+    }
+
+    /// The same, from a source as it is written in the settings.
     ///
     /// # Errors
     /// Where `source` names no source.
     pub fn from_source(name: &str, source: &str) -> Result<Self, InvalidSource> {
-        let source = Source::parse(source)?;
-        Ok(Self { name: name.to_owned(), kind: source.default_kind(), source })
+        Ok(Self::new(name, Source::parse(source)?))
     }
 }
 
@@ -63,6 +93,8 @@ pub struct MappingSpec {
     pub on_delete: OnDelete,
     /// The columns, in order.
     pub columns: Vec<Column>,
+    /// Columns that are filled when a row is made.
+    pub fills: Vec<Fill>,
     /// Guarded documents that may be mapped nevertheless: `private_metadata`, `unsafe_metadata`.
     pub allow: Vec<String>,
     /// Which claims of a session token fill which columns while Clerk cannot be asked; the id's column is always filled by
@@ -74,15 +106,10 @@ impl Default for MappingSpec {
     /// The table `users` with the default columns: `clerk_id`, `email`, `username`, `first_name`, `last_name`,
     /// `image_url`, `created_at`, `updated_at`.
     fn default() -> Self {
-        let column = |name: &str, source: Source| Column {
-            name: name.to_owned(),
-            kind: source.default_kind(),
-            source,
-        };
-        let field = |name: &str, field: &str| column(name, Source::Path(vec![field.to_owned()]));
+        let field = |name: &str, field: &str| Column::new(name, Source::Path(vec![field.to_owned()]));
         let columns = vec![
             field("clerk_id", "id"),
-            column("email", Source::PrimaryEmailAddress),
+            Column::new("email", Source::PrimaryEmailAddress),
             field("username", "username"),
             field("first_name", "first_name"),
             field("last_name", "last_name"),
@@ -96,6 +123,7 @@ impl Default for MappingSpec {
             create: true,
             on_delete: OnDelete::Delete,
             columns,
+            fills: Vec::new(),
             allow: Vec::new(),
             claims: Vec::new(),
         }
@@ -154,11 +182,17 @@ pub enum MappingError {
 #[derive(Debug, Clone)]
 pub struct Mapping {
     table: TableName,
+    create: bool,
     columns: Vec<Column>,
+    /// How each is held.
+    storages: Vec<Storage>,
+    fills: Vec<Fill>,
     key: usize,
     /// Guarded fields that are cut out of captured documents.
     dropped: Vec<&'static str>,
     fingerprint: Fingerprint,
+    /// The fingerprint of what the settings say alone.
+    written: Fingerprint,
     reader: read::Reader,
     claims: Option<claims::Claims>,
 }
@@ -193,9 +227,6 @@ impl Mapping {
     /// # Errors
     /// See [`MappingError`].
     pub fn try_new(spec: MappingSpec) -> Result<Self, MappingError> {
-        if !spec.create {
-            return Err(MappingError::NotYet("create = false (adopting an existing table)"));
-        }
         if spec.on_delete != OnDelete::Delete {
             return Err(MappingError::NotYet("on_delete other than \"delete\""));
         }
@@ -206,17 +237,67 @@ impl Mapping {
             .into_iter()
             .filter(|name| !spec.allow.iter().any(|allowed| allowed == name))
             .collect();
-        check_columns(&spec.columns, &dropped)?;
+        check_columns(&spec.columns, &spec.fills, &dropped)?;
         let key = key_column(&spec.columns)?;
         let fingerprint = fingerprint(&spec);
+        let storages = spec.columns.iter().map(|column| Storage::of(column.kind)).collect();
         let reader = read::Reader::new(&spec.columns);
         let claims = claims::Claims::try_new(&spec.claims, &spec.columns, &dropped)?;
-        Ok(Self { table: spec.table, columns: spec.columns, key, dropped, fingerprint, reader, claims })
+        let MappingSpec { table, create, columns, fills, .. } = spec;
+        Ok(Self {
+            table,
+            create,
+            columns,
+            storages,
+            fills,
+            key,
+            dropped,
+            fingerprint,
+            written: fingerprint,
+            reader,
+            claims,
+        })
+    }
+
+    /// The same mapping for a table whose columns hold their values so; one for each column, in order. What a column
+    /// cannot hold as it is, is cut or refused from then on.
+    #[must_use]
+    pub fn stored_in(&self, storages: Vec<Storage>) -> Self {
+        let mut fitted = self.clone();
+        let columns = self.columns.iter().zip(&storages);
+        let narrow: Vec<_> = columns.map(|(column, storage)| storage.narrows(column.overflow)).collect();
+        if narrow.iter().any(Option::is_some) {
+            let mut context = Context::new(&SHA256);
+            value::update(&mut context, 1, &self.written.0.to_be_bytes());
+            for narrow in narrow {
+                value::update(&mut context, 2, narrow.unwrap_or_default().as_bytes());
+            }
+            fitted.fingerprint = finish(context);
+        } else {
+            fitted.fingerprint = self.written;
+        }
+        fitted.storages = storages;
+        fitted
     }
 
     /// The table that is written.
     pub fn table(&self) -> &TableName {
         &self.table
+    }
+
+    /// Whether we make the table; else it is adopted and never altered.
+    pub fn creates(&self) -> bool {
+        self.create
+    }
+
+    /// How the columns hold their values, in the order of [`Mapping::columns`].
+    pub fn storages(&self) -> &[Storage] {
+        &self.storages
+    }
+
+    /// Columns that are filled when a row is made.
+    pub fn fills(&self) -> &[Fill] {
+        &self.fills
     }
 
     /// Its mapped columns.
@@ -234,8 +315,9 @@ impl Mapping {
         self.key
     }
 
-    /// Identifies this mapping: table, columns, sources, kinds and permissions. Not the claims: they make no version of
-    /// Clerk's.
+    /// Identifies this mapping by what decides which values are written: table, columns, sources, kinds, defaults,
+    /// permissions, and what the table's columns cannot hold. Not the claims, which make no version of Clerk's, and not
+    /// the fills.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
@@ -281,10 +363,16 @@ impl Mapping {
         fields: &[Option<&serde_json::value::RawValue>],
     ) -> Result<MappedUser, ReadError> {
         let head = self.reader.head(fields)?;
-        let row = self.reader.row(fields, &self.columns, &self.dropped)?;
+        let row = self.reader.row(fields, &self.columns, &self.storages, &self.dropped)?;
         let digest = value::digest(&self.columns, &row);
         Ok(MappedUser { id: head.id, updated_at: head.updated_at, created_at: head.created_at, row, digest })
     }
+}
+
+/// A value of this kind from JSON, as Clerk's fields are read; `None` where it cannot be one.
+pub fn read_literal(json: &serde_json::Value, kind: Kind) -> Option<Value> {
+    let raw = serde_json::value::to_raw_value(json).ok()?;
+    read::convert(&raw, kind, &[]).ok()
 }
 
 /// A row as a JSON object by column: moments as RFC 3339 in UTC, documents as themselves.
@@ -296,12 +384,15 @@ pub fn row_json(mapping: &Mapping, row: &[Value]) -> serde_json::Value {
         .into()
 }
 
-fn check_columns(columns: &[Column], dropped: &[&str]) -> Result<(), MappingError> {
-    for (i, column) in columns.iter().enumerate() {
-        table::check_name(&column.name).map_err(|error| MappingError::Name(column.name.clone(), error))?;
-        if columns[..i].iter().any(|earlier| earlier.name.to_lowercase() == column.name.to_lowercase()) {
-            return Err(MappingError::Repeated(column.name.clone()));
+fn check_columns(columns: &[Column], fills: &[Fill], dropped: &[&str]) -> Result<(), MappingError> {
+    let mut names = HashSet::new();
+    for name in columns.iter().map(|column| &column.name).chain(fills.iter().map(|fill| &fill.name)) {
+        table::check_name(name).map_err(|error| MappingError::Name(name.clone(), error))?;
+        if !names.insert(name.to_lowercase()) {
+            return Err(MappingError::Repeated(name.clone()));
         }
+    }
+    for column in columns {
         if let Some(document) = column.source.guarded().filter(|document| dropped.contains(document)) {
             return Err(MappingError::Guarded { column: column.name.clone(), document: document.to_owned() });
         }
@@ -328,6 +419,13 @@ fn fingerprint(spec: &MappingSpec) -> Fingerprint {
         value::update(&mut context, 2, column.name.as_bytes());
         value::update(&mut context, 3, column.source.to_string().as_bytes());
         value::update(&mut context, 4, column.kind.name().as_bytes());
+        // What was not there in earlier versions counts only where it is used, so that their rows keep their mapping.
+        if let Some(default) = &column.default {
+            value::update(&mut context, 6, default.to_json().to_string().as_bytes());
+        }
+        if column.overflow != Overflow::default() {
+            value::update(&mut context, 7, &[]);
+        }
     }
     let mut allow = spec.allow.clone();
     allow.sort_unstable();
@@ -335,6 +433,10 @@ fn fingerprint(spec: &MappingSpec) -> Fingerprint {
     for document in allow {
         value::update(&mut context, 5, document.as_bytes());
     }
+    finish(context)
+}
+
+fn finish(context: Context) -> Fingerprint {
     let [a, b, c, d, e, f, g, h, ..] = value::first_bytes(context).0;
     Fingerprint(i64::from_be_bytes([a, b, c, d, e, f, g, h]))
 }

@@ -16,10 +16,21 @@ use std::{fmt, sync::Arc};
 pub mod conformance;
 mod coordination;
 mod dead_letter;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+mod dialect;
 mod error;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+mod fills;
+mod findings;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+mod fit;
 mod inventory;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+mod judge;
 mod lease_rule;
 pub mod memory;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+mod moments;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod multirow;
 #[cfg(feature = "mysql")]
@@ -38,18 +49,23 @@ mod retry;
 mod schema;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod session;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+mod shape;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 mod stored;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 mod strays;
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+mod written;
 
 pub use coordination::{Coordination, DecideShare, Lease, Notes, Progress, Run, ShareRow};
 pub use dead_letter::{DeadLetter, NewDeadLetter};
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 use error::driver_failure;
 pub use error::{StoreError, StoreErrorKind};
+pub use findings::{TableFinding, TableProblem};
 pub use inventory::{Inventory, Living, Stored};
 pub use open::{OpenError, open};
 
@@ -165,20 +181,25 @@ pub struct Gauges {
 }
 
 /// How far a database's schema is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaState {
     /// The version found; 0 where our tables are not there.
     pub found: i32,
     /// The version this program works with.
     pub known: i32,
-    /// Whether the users table is there with all mapped columns.
-    pub users_table_ready: bool,
+    /// What is wrong with the users table, and what is worth a warning.
+    pub users_table: Vec<TableFinding>,
 }
 
 impl SchemaState {
     /// Whether rows can be written.
-    pub fn is_ready(self) -> bool {
-        self.found == self.known && self.users_table_ready
+    pub fn is_ready(&self) -> bool {
+        self.found == self.known && self.is_users_table_ready()
+    }
+
+    /// Whether the users table takes what the mapping says.
+    pub fn is_users_table_ready(&self) -> bool {
+        !self.users_table.iter().any(|finding| finding.blocks)
     }
 }
 
@@ -280,6 +301,16 @@ pub trait Store: Coordination + Inventory + Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// [`StoreErrorKind::Schema`] where the schema is newer than this program, or the users table is someone else's.
     async fn migrate(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Holds the mapping against the users table that is there, and answers a store that writes into its columns as they
+    /// are: their types, lengths and precisions. `None` where there is nothing to fit. To be called before the first
+    /// commit, and again after the table was altered.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Schema`], naming everything that is wrong with the table and what to do.
+    async fn fitted(&self) -> Result<Option<Arc<dyn Store>>, StoreError> {
+        Ok(None)
+    }
 
     /// What [`Store::migrate`] would run on an empty database, as SQL to run by other means.
     fn migration_sql(&self) -> String;

@@ -17,11 +17,8 @@ pub(crate) async fn run(loaded: Loaded, matches: &ArgMatches) -> CommandResult {
     let (settings, mapping) = mirror::checked(loaded)?;
     telemetry::start(&settings.log, settings.log_format);
     let parallel = matches.get_one::<u8>("parallel").copied().unwrap_or(1);
-    let store = mirror::open_store(&settings, mapping).await?;
+    let store = mirror::ready_store(&settings, mapping, migrates(matches)).await?;
     let mirror = Mirror::start("backfill", &settings, store)?;
-    mirror::prepare(mirror.store.as_ref(), mirror.clock.as_ref(), migrates(matches))
-        .await
-        .with_context(|| format!("DATABASE_URL {}", settings.database_url))?;
     mirror.bind().await?;
     mirror.join();
     let stop = stop_on_signal()?;

@@ -3,7 +3,7 @@
 use super::text::line;
 use crate::{
     cli::{CommandResult, Ending, Usage, load, wants_json},
-    mirror, settings,
+    settings, table,
 };
 use clap::ArgMatches;
 
@@ -21,7 +21,7 @@ pub(crate) fn run(matches: &ArgMatches) -> CommandResult {
 
 fn check(matches: &ArgMatches) -> CommandResult {
     let mut loaded = load(matches)?;
-    let _ = mirror::mapping(&mut loaded);
+    let _ = table::mapping(&mut loaded);
     if wants_json(matches) {
         line(loaded.check_json());
     } else {

@@ -4,7 +4,6 @@ use super::text::{line, moment};
 use crate::{
     cli::{CommandResult, Ending, Usage, load, migrates, wants_json},
     mirror::{self, Mirror},
-    settings::Settings,
     telemetry,
 };
 use anyhow::Context as _;
@@ -30,14 +29,9 @@ pub(crate) async fn run(matches: &ArgMatches) -> CommandResult {
     }
 }
 
-async fn open(matches: &ArgMatches) -> anyhow::Result<(Settings, Arc<dyn Store>)> {
+async fn open_ready(matches: &ArgMatches) -> anyhow::Result<Arc<dyn Store>> {
     let (settings, mapping) = mirror::checked(load(matches)?)?;
     let store = mirror::open_store(&settings, mapping).await?;
-    Ok((settings, store))
-}
-
-async fn open_ready(matches: &ArgMatches) -> anyhow::Result<Arc<dyn Store>> {
-    let (settings, store) = open(matches).await?;
     mirror::require_ready(store.as_ref())
         .await
         .with_context(|| format!("DATABASE_URL {}", settings.database_url))?;
@@ -113,10 +107,10 @@ fn as_json(letter: &DeadLetter) -> Value {
 
 async fn replay(matches: &ArgMatches) -> CommandResult {
     let number = number(matches);
-    let (settings, store) = open(matches).await?;
+    let (settings, mapping) = mirror::checked(load(matches)?)?;
     telemetry::start(&settings.log, settings.log_format);
+    let store = mirror::ready_store(&settings, mapping, migrates(matches)).await?;
     let mirror = Mirror::start("dead-letters", &settings, store)?;
-    mirror::prepare(mirror.store.as_ref(), mirror.clock.as_ref(), migrates(matches)).await?;
     mirror.bind().await?;
     mirror.join();
     let replayed = mirror.engine.replay(number, PATIENCE).await;

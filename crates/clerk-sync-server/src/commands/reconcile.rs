@@ -29,7 +29,8 @@ pub(crate) async fn run(loaded: Loaded, matches: &ArgMatches) -> CommandResult {
     }
     let (settings, mapping) = mirror::checked(loaded)?;
     telemetry::start(&settings.log, settings.log_format);
-    let store = mirror::open_store(&settings, mapping).await?;
+    let migrate = !dry_run && migrates(matches);
+    let store = mirror::ready_store(&settings, mapping, migrate).await?;
     let mirror = Mirror::start("reconcile", &settings, store)?;
     let stop = stop_on_signal()?;
     let result = if dry_run {
@@ -48,9 +49,6 @@ async fn repair(
     confirmed: Option<u64>,
     stop: CancellationToken,
 ) -> CommandResult {
-    mirror::prepare(mirror.store.as_ref(), mirror.clock.as_ref(), migrates(matches))
-        .await
-        .with_context(|| format!("DATABASE_URL {}", settings.database_url))?;
     mirror.bind().await?;
     mirror.join();
     let reconciler = mirror.reconciler();
@@ -87,9 +85,6 @@ async fn look(
     matches: &ArgMatches,
     stop: CancellationToken,
 ) -> CommandResult {
-    mirror::require_ready(mirror.store.as_ref())
-        .await
-        .with_context(|| format!("DATABASE_URL {}", settings.database_url))?;
     mirror.try_to_share().await.context(
         "a dry run writes nothing but its share of Clerk's rate limit: its role must be able to insert, update and delete \
          in clerk_sync_shares",

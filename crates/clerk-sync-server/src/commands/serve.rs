@@ -34,16 +34,13 @@ pub(crate) async fn run(loaded: Loaded, migrates: bool) -> CommandResult {
     for note in notes {
         tracing::info!("{note}");
     }
-    let store = mirror::open_store(&settings, mapping).await?;
     let public = listener::bind(settings.listen, "CLERK_SYNC_LISTEN").await?;
     let admin = match settings.admin_listen {
         Some(address) => Some(listener::bind(address, "CLERK_SYNC_ADMIN_LISTEN").await?),
         None => None,
     };
+    let store = mirror::ready_store(&settings, mapping, migrates).await?;
     let mirror = Mirror::start("serve", &settings, store)?;
-    mirror::prepare(mirror.store.as_ref(), mirror.clock.as_ref(), migrates)
-        .await
-        .with_context(|| format!("DATABASE_URL {}", settings.database_url))?;
     let stop = stop_on_signal()?;
     let service = Service { settings, mirror, public, admin, around: Box::new(|routes| routes) };
     service.run(stop).await?;

@@ -11,7 +11,7 @@ use clap::ArgMatches;
 use clerk_auth::clock::{Clock as _, SystemClock};
 use clerk_sync::{
     reconcile::Overview,
-    store::{Lease, SchemaState, Store, Summary},
+    store::{Lease, SchemaState, Store, Summary, TableFinding, TableProblem},
 };
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
@@ -27,20 +27,27 @@ pub(crate) async fn run(loaded: Loaded, matches: &ArgMatches) -> CommandResult {
     let schema = store.schema().await.with_context(at_database)?;
     if schema.found == 0 {
         if wants_json(matches) {
-            line(
-                json!({"database": database, "schema": {"found": 0, "known": schema.known}, "ready": false}),
-            );
+            line(json!({
+                "database": database,
+                "schema": {"found": 0, "known": schema.known},
+                "ready": false,
+                "users_table": findings_json(&schema),
+            }));
         } else {
             line(format_args!(
                 "database       {database}\nschema         none yet: run clerk-sync migrate, or clerk-sync serve"
             ));
+            // That it is not there yet is no news.
+            let is_missing = |problem: &TableProblem| matches!(problem, TableProblem::MissingTable { .. });
+            finding_lines(&schema, is_missing).for_each(line);
         }
         return Ok(Ending::Attention);
     }
     let summary = store.summary().await.with_context(at_database)?;
     let binding = store.binding().await.with_context(at_database)?;
     // An older schema has no such tables yet.
-    let known = if schema.is_ready() {
+    let is_ready = schema.is_ready();
+    let known = if is_ready {
         let overview = Overview::read(store.as_ref()).await.with_context(at_database)?;
         Some((overview, store.lease().await.with_context(at_database)?))
     } else {
@@ -56,7 +63,7 @@ pub(crate) async fn run(loaded: Loaded, matches: &ArgMatches) -> CommandResult {
         summary,
         overview,
         lease,
-        clerk: clerk_count(&settings, &store, schema.is_ready()).await,
+        clerk: clerk_count(&settings, &store, is_ready).await,
         import: settings.import,
         now_ms: SystemClock::new().now_ms(),
     };
@@ -66,7 +73,7 @@ pub(crate) async fn run(loaded: Loaded, matches: &ArgMatches) -> CommandResult {
         status.lines().iter().for_each(line)
     }
     store.close().await;
-    Ok(if schema.is_ready() { Ending::Done } else { Ending::Attention })
+    Ok(if is_ready { Ending::Done } else { Ending::Attention })
 }
 
 /// Clerk's count of users, if Clerk can be asked: the rest of the answer does not wait for it.
@@ -100,6 +107,22 @@ struct Status {
     now_ms: i64,
 }
 
+fn findings_json(schema: &SchemaState) -> Vec<Value> {
+    let finding = |finding: &TableFinding| json!({ "problem": finding.problem.to_string(), "todo": finding.todo, "blocks": finding.blocks });
+    schema.users_table.iter().map(finding).collect()
+}
+
+fn finding_lines(
+    schema: &SchemaState,
+    is_known: impl Fn(&TableProblem) -> bool,
+) -> impl Iterator<Item = String> {
+    let findings = schema.users_table.iter().filter(move |finding| !is_known(&finding.problem));
+    findings.map(|finding| {
+        let weight = if finding.blocks { "problem" } else { "warning" };
+        format!("users table    {weight}: {finding}")
+    })
+}
+
 impl Status {
     fn json(&self) -> Value {
         let Self { summary, overview, .. } = self;
@@ -108,6 +131,7 @@ impl Status {
             "database": self.database,
             "schema": {"found": self.schema.found, "known": self.schema.known},
             "ready": self.schema.is_ready(),
+            "users_table": findings_json(&self.schema),
             "instance": self.instance,
             "users": {"present": summary.present, "provisional": summary.provisional, "gone": summary.gone},
             "clerk_users": self.clerk.as_ref().ok(),
@@ -147,7 +171,7 @@ impl Status {
 
     fn lines(&self) -> Vec<String> {
         let Self { summary, overview, schema, .. } = self;
-        let ready = if schema.is_ready() { "" } else { ", not ready: run clerk-sync migrate" };
+        let ready = if schema.found == schema.known { "" } else { ", not ready: run clerk-sync migrate" };
         let at = |at: Option<i64>, never: &str| match at {
             Some(at) => format!("{} ({})", moment(at), ago(self.now_ms - at)),
             None => never.to_owned(),
@@ -159,6 +183,9 @@ impl Status {
         let mut lines = vec![
             format!("database       {} ({})", self.database, self.store),
             format!("schema         version {} of {}{ready}", schema.found, schema.known),
+        ];
+        lines.extend(finding_lines(schema, |_| false));
+        lines.extend([
             format!("instance       {}", self.instance.as_deref().unwrap_or("not known yet")),
             format!(
                 "users          {} present, {} provisional, {} deleted",
@@ -169,7 +196,7 @@ impl Status {
             format!("dead letters   {}", summary.dead_letters),
             format!("last event     {}", at(summary.last_event_at, "none yet")),
             format!("import         {}", self.import_line()),
-        ];
+        ]);
         let catch_up = &overview.catch_up;
         let watermark = catch_up.floor.map(|floor| format!(", up to changes of {}", moment(floor.watermark)));
         lines.push(format!(

@@ -7,7 +7,6 @@ use crate::{
     settings::Loaded,
     telemetry,
 };
-use anyhow::Context as _;
 use clap::ArgMatches;
 use clerk_sync::{
     engine::Reread,
@@ -27,11 +26,8 @@ pub(crate) async fn run(loaded: Loaded, matches: &ArgMatches) -> CommandResult {
         .collect::<Result<_, _>>()?;
     let (settings, mapping) = mirror::checked(loaded)?;
     telemetry::start(&settings.log, settings.log_format);
-    let store = mirror::open_store(&settings, mapping).await?;
+    let store = mirror::ready_store(&settings, mapping, migrates(matches)).await?;
     let mirror = Mirror::start("sync", &settings, store)?;
-    mirror::prepare(mirror.store.as_ref(), mirror.clock.as_ref(), migrates(matches))
-        .await
-        .with_context(|| format!("DATABASE_URL {}", settings.database_url))?;
     mirror.bind().await?;
     mirror.join();
     let force = matches.get_flag("force");

@@ -49,7 +49,7 @@ pub fn example() -> String {
     let users = UsersConfig::default();
     push_comment(&mut text, "Its name; schema-qualified is fine (app.users).");
     text.push_str(&format!("#table = {}\n", quoted(&users.table)));
-    push_comment(&mut text, "false adopts an existing table and never alters it (not available yet).");
+    push_comment(&mut text, "false adopts the table that is there, and never alters it.");
     text.push_str(&format!("#create = {}\n", users.create));
     push_comment(
         &mut text,
@@ -67,9 +67,20 @@ pub fn example() -> String {
         &mut text,
         "Your column = where it comes from in Clerk's user, by a dotted path. These are the default ones. There are \
          also primary_email_verified, primary_phone_number, primary_web3_wallet and full_name. A column can have a \
-         type (text, integer, boolean, timestamp, json):",
+         type (text, integer, boolean, timestamp, json), a default where Clerk has nothing, and overflow = \
+         \"truncate\" to cut a text that is too long. A timestamp in a column without a type for it has a format (ms, \
+         s, iso, sql):",
     );
-    text.push_str("# plan = { from = \"public_metadata.plan\", type = \"text\" }\n");
+    text.push_str("# plan = { from = \"public_metadata.plan\", type = \"text\", default = \"free\" }\n");
+    text.push_str("# joined = { from = \"created_at\", format = \"s\" }\n");
+    push_comment(
+        &mut text,
+        "A column that is not Clerk's: the same in every row (value), or given when the row is made and the app's own \
+         from then on: initial, or generate with uuid7, cuid2, nanoid, clerk_id or now (with refresh = true: the \
+         moment of the last write):",
+    );
+    text.push_str("# id = { generate = \"uuid7\" }\n# role = { initial = \"member\" }\n");
+    text.push_str("# updated = { generate = \"now\", refresh = true }\n");
     text.push_str("#[users.columns]\n");
     for (name, from) in DEFAULT_COLUMNS {
         text.push_str(&format!("#{name} = {}\n", quoted(from)));
@@ -132,13 +143,16 @@ pub(super) fn users_section(users: &UsersConfig) -> String {
 }
 
 fn push_column(text: &mut String, column: &ColumnConfig) {
-    let (name, from) = (quoted(&column.name), quoted(&column.from));
-    match column.kind {
-        Some(kind) => {
-            text.push_str(&format!("{name} = {{ from = {from}, type = {} }}\n", quoted(kind.as_str())))
-        }
-        None => text.push_str(&format!("{name} = {from}\n")),
+    let name = quoted(&column.name);
+    let fields = column.content.fields();
+    if let (1, Some(serde_json::Value::String(from))) = (fields.len(), fields.get("from")) {
+        return text.push_str(&format!("{name} = {}\n", quoted(from)));
     }
+    let fields = fields.iter().map(|(key, value)| match value {
+        serde_json::Value::String(word) => format!("{key} = {}", quoted(word)),
+        value => format!("{key} = {value}"),
+    });
+    text.push_str(&format!("{name} = {{ {} }}\n", fields.collect::<Vec<_>>().join(", ")));
 }
 
 fn remarks(definition: &Definition) -> String {

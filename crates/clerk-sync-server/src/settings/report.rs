@@ -194,8 +194,9 @@ impl Loaded {
 fn users_json(users: &super::UsersConfig) -> Value {
     let columns = users.columns.as_ref().map(|columns| {
         let column = |column: &super::ColumnConfig| {
-            let kind = column.kind.map(super::ColumnKind::as_str);
-            json!({ "name": column.name, "from": column.from, "type": kind })
+            let mut fields = column.content.fields();
+            fields.insert("name".to_owned(), json!(column.name));
+            Value::from(fields)
         };
         columns.iter().map(column).collect::<Vec<_>>()
     });

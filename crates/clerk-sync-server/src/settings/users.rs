@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use super::problem::{Problem, Source};
 
+mod column;
 pub(super) mod read;
+
+pub use column::{ColumnConfig, ColumnContent, ColumnKind, FromClerk, Literal};
 
 /// What `[users]` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,19 +96,6 @@ impl Allow {
     }
 }
 
-/// A column: `name = "source.path"` or `name = { from = "source.path", type = "text" }`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ColumnConfig {
-    /// Its name in the table.
-    pub name: String,
-    /// Where its value comes from in Clerk's user.
-    pub from: String,
-    /// Its type, if the file names one.
-    pub kind: Option<ColumnKind>,
-    /// Its line in the file.
-    pub line: usize,
-}
-
 /// A claim of the session token: `column = "claim.path"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimConfig {
@@ -113,37 +103,6 @@ pub struct ClaimConfig {
     pub column: String,
     /// Its path.
     pub claim: String,
-}
-
-/// The type of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ColumnKind {
-    /// Text.
-    Text,
-    /// A whole number.
-    Integer,
-    /// True or false.
-    Boolean,
-    /// A point in time.
-    Timestamp,
-    /// A JSON document.
-    Json,
-}
-
-impl ColumnKind {
-    pub(super) const ALL: [Self; 5] = [Self::Text, Self::Integer, Self::Boolean, Self::Timestamp, Self::Json];
-
-    /// The word in the file.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Integer => "integer",
-            Self::Boolean => "boolean",
-            Self::Timestamp => "timestamp",
-            Self::Json => "json",
-        }
-    }
 }
 
 impl UsersConfig {
@@ -161,11 +120,6 @@ impl UsersConfig {
     pub fn not_available_yet(&self) -> Vec<Problem> {
         let problem = |key, message| Problem::at(self.source_of(key), message);
         let mut problems = Vec::new();
-        if !self.create {
-            let message = "[users] create = false (adopting an existing table) comes in a later version; leave it \
-                           out and choose a table that does not exist yet";
-            problems.push(problem("create", message.to_owned()));
-        }
         if self.on_delete != OnDelete::Delete {
             let word = self.on_delete.as_str();
             let message =

@@ -1,7 +1,7 @@
 //! From the claims of a session token to a row, for the time in which Clerk cannot be asked.
 
 use super::{
-    Column, Kind, MappedUser, Mapping, MappingError, Row, Value, read,
+    Column, Kind, MappedUser, Mapping, MappingError, Row, Storage, Value, read,
     source::{self, InvalidSource, Source},
     value,
 };
@@ -94,21 +94,23 @@ impl Mapping {
         let Some(issued_at) = issued_at.filter(|ms| *ms > 0 && read::is_storable(*ms)) else {
             return Some(Err(ClaimsError::IssuedAt));
         };
-        let columns = self.columns().iter().zip(paths);
+        let columns = self.columns().iter().zip(paths).zip(self.storages());
         let row: Row = columns
-            .map(|(column, path)| match path {
+            .map(|((column, path), storage)| match (path, &column.source) {
                 _ if column.source.is_id() => Value::Text(user.as_str().to_owned()),
-                Some(path) => self.claim(column, path, claims),
-                None => Value::Null,
+                (_, Source::Constant(value)) => value.clone(),
+                (Some(path), _) => column.or_default(self.claim(column, *storage, path, claims)),
+                (None, _) => column.or_default(Value::Null),
             })
             .collect();
         let digest = value::digest(self.columns(), &row);
         Some(Ok(MappedUser { id: user.clone(), updated_at: issued_at, created_at: None, row, digest }))
     }
 
-    fn claim(&self, column: &Column, path: &[String], claims: &Map<String, Json>) -> Value {
+    fn claim(&self, column: &Column, storage: Storage, path: &[String], claims: &Map<String, Json>) -> Value {
         let Some(claim) = follow(claims, path).filter(|claim| !claim.is_null()) else { return Value::Null };
-        match self.fit(claim, column.kind) {
+        let fitted = self.fit(claim, column.kind).and_then(|value| storage.fit(value, column.overflow).ok());
+        match fitted {
             Some(value) => value,
             None => {
                 tracing::warn!(

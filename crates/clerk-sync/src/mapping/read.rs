@@ -1,7 +1,7 @@
 //! Reads mapped values from the captured fields of Clerk's user.
 
 use super::{
-    Column, Kind, Row, Source, Value,
+    Column, Kind, Row, Source, Storage, Value,
     json::{self, JsonError},
     source::{GUARDED, PUBLIC_METADATA},
 };
@@ -50,6 +50,25 @@ pub enum FieldError {
     /// A moment outside the years 1000 to 9999.
     #[error("it lies outside the years 1000 to 9999")]
     Range,
+    /// A text that its column cannot hold.
+    #[error("it has more than the column's {limit} {unit}")]
+    TooLong {
+        /// The column's limit.
+        limit: u32,
+        /// What it counts: characters or bytes.
+        unit: &'static str,
+    },
+    /// A number that its column cannot hold.
+    #[error("it lies outside the column's {min} to {max}")]
+    OutOfRange {
+        /// The least.
+        min: i64,
+        /// The greatest.
+        max: i64,
+    },
+    /// A text in a column for UUIDs.
+    #[error("it is no UUID, which its column holds")]
+    NotUuid,
 }
 
 /// The fields that every read needs, at fixed places.
@@ -81,6 +100,7 @@ enum Access {
         first: usize,
         last: usize,
     },
+    Constant(Value),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -126,10 +146,13 @@ impl Reader {
         &self,
         fields: &[Option<&RawValue>],
         columns: &[Column],
+        storages: &[Storage],
         dropped: &[&str],
     ) -> Result<Row, ReadError> {
-        let values = self.accesses.iter().zip(columns).map(|(access, column)| {
-            access.value(fields, column.kind, dropped).map_err(|problem| ReadError::Field {
+        let places = self.accesses.iter().zip(columns).zip(storages);
+        let values = places.map(|((access, column), storage)| {
+            let value = access.value(fields, column.kind, dropped).map(|value| column.or_default(value));
+            value.and_then(|value| storage.fit(value, column.overflow)).map_err(|problem| ReadError::Field {
                 column: column.name.clone(),
                 source_name: column.source.to_string(),
                 problem,
@@ -153,6 +176,7 @@ impl Access {
                 let own_document = first == PUBLIC_METADATA || GUARDED.contains(&first);
                 return Self::Path { field: want(first), rest: rest.to_vec(), own_document };
             }
+            Source::Constant(value) => return Self::Constant(value.clone()),
             Source::FullName => return Self::FullName { first: want("first_name"), last: want("last_name") },
             Source::PrimaryEmailAddress => {
                 ("primary_email_address_id", "email_addresses", Part::EmailAddress)
@@ -185,6 +209,7 @@ impl Access {
                     None => Ok(Value::Null),
                 }
             }
+            Self::Constant(value) => Ok(value.clone()),
             Self::FullName { first, last } => {
                 let mut full = String::new();
                 for raw in [at(fields, *first), at(fields, *last)].into_iter().flatten() {

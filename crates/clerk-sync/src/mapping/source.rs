@@ -1,6 +1,6 @@
 //! Where a column's value comes from in Clerk's user.
 
-use super::Kind;
+use super::{Kind, Value};
 use std::fmt;
 
 /// A place in Clerk's user, or a value derived from it.
@@ -18,6 +18,8 @@ pub enum Source {
     PrimaryWeb3Wallet,
     /// `first_name` and `last_name`, those that exist, joined by a space. Null if neither does.
     FullName,
+    /// Nowhere in Clerk's user: every row holds this value.
+    Constant(Value),
 }
 
 /// A text that names no source.
@@ -66,6 +68,7 @@ impl Source {
     pub fn default_kind(&self) -> Kind {
         let path = match self {
             Self::PrimaryEmailVerified => return Kind::Boolean,
+            Self::Constant(value) => return value.kind().unwrap_or(Kind::Text),
             Self::Path(path) => path.as_slice(),
             _ => return Kind::Text,
         };
@@ -147,6 +150,9 @@ pub(super) fn split_path(text: &str) -> Result<Vec<String>, InvalidSource> {
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Constant(value) = self {
+            return write!(f, "constant {}", value.to_json());
+        }
         let Self::Path(path) = self else {
             let name = DERIVED.iter().find(|(_, source)| source == self).map_or("", |(name, _)| name);
             return f.write_str(name);

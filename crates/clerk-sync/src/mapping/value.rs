@@ -40,7 +40,7 @@ impl fmt::Display for Kind {
 }
 
 /// One mapped value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Value {
     /// Clerk has none.
     Null,
@@ -57,6 +57,18 @@ pub enum Value {
 }
 
 impl Value {
+    /// The kind that holds it; `None` for null, which all do.
+    pub fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Null => None,
+            Self::Text(_) => Some(Kind::Text),
+            Self::Integer(_) => Some(Kind::Integer),
+            Self::Boolean(_) => Some(Kind::Boolean),
+            Self::Timestamp(_) => Some(Kind::Timestamp),
+            Self::Json(_) => Some(Kind::Json),
+        }
+    }
+
     /// The value in JSON, for people and programs.
     pub fn to_json(&self) -> serde_json::Value {
         match self {

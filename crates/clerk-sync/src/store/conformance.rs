@@ -75,6 +75,15 @@ pub trait Fixture: fmt::Debug + Send + Sync {
 /// # Panics
 /// Never: it is a constant.
 pub fn mapping() -> Arc<Mapping> {
+    Arc::new(Mapping::try_new(spec()).expect("a mapping"))
+}
+
+/// What [`mapping`] is made from. A store may hold to its promises with a table that is adopted, or with fills, too, as
+/// long as its columns hold every value of their kinds.
+///
+/// # Panics
+/// Never: it is a constant.
+pub fn spec() -> MappingSpec {
     let column = |name: &str, source: &str, kind: Option<Kind>| {
         let column = Column::from_source(name, source).expect("a source");
         Column { kind: kind.unwrap_or(column.kind), ..column }
@@ -89,7 +98,7 @@ pub fn mapping() -> Arc<Mapping> {
         column("meta", "public_metadata", None),
         column("seen_at", "last_active_at", None),
     ];
-    Arc::new(Mapping::try_new(MappingSpec { columns, ..MappingSpec::default() }).expect("a mapping"))
+    MappingSpec { columns, ..MappingSpec::default() }
 }
 
 /// Positions of the suite's columns.
@@ -120,9 +129,12 @@ fn seen_as(id: &str, updated_at: i64, as_of: i64, content: &str) -> Observation 
 }
 
 fn seen_json(json: &serde_json::Value, as_of: i64) -> Observation {
-    let mapping = mapping();
+    mapped_by(&mapping(), json, as_of)
+}
+
+fn mapped_by(mapping: &Mapping, json: &serde_json::Value, as_of: i64) -> Observation {
     let mapped = mapping.read_user(json.to_string().as_bytes()).expect("a readable user");
-    Observation::present(mapped, &mapping, as_of, Flow::Webhook)
+    Observation::present(mapped, mapping, as_of, Flow::Webhook)
 }
 
 fn gone(id: &str, as_of: i64) -> Observation {

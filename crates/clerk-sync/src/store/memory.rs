@@ -222,7 +222,7 @@ impl Store for MemoryStore {
     }
 
     async fn schema(&self) -> Result<SchemaState, StoreError> {
-        Ok(SchemaState { found: 1, known: 1, users_table_ready: true })
+        Ok(SchemaState { found: 1, known: 1, users_table: Vec::new() })
     }
 
     async fn migrate(&self) -> Result<Vec<String>, StoreError> {

@@ -3,6 +3,8 @@
 //! Sessions run in READ COMMITTED, where looking for a user that is not there locks no gap, and in strict mode,
 //! where nothing is cut silently. Connections to the server are made with `utf8mb4` and in UTC.
 
+mod catalogue;
+mod column;
 mod commit;
 mod connect;
 mod coordination;
@@ -16,6 +18,8 @@ mod read;
 use super::{
     Applied, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Notes, Presence,
     SchemaState, Store, StoreError, Summary,
+    dialect::Dialect,
+    judge::Fit,
     session::{Session, Transaction},
 };
 use crate::{
@@ -33,6 +37,9 @@ use sqlx::{
 };
 use std::sync::Arc;
 
+/// What the server calls the key of the table that we make.
+const PRIMARY_KEY: &str = "PRIMARY";
+
 /// A transaction in progress.
 type Tx = Transaction<MySql>;
 type MyQuery<'q> = Query<'q, MySql, MySqlArguments>;
@@ -42,6 +49,7 @@ type MyQuery<'q> = Query<'q, MySql, MySqlArguments>;
 pub struct MySqlStore {
     pool: MySqlPool,
     mapping: Arc<Mapping>,
+    fit: Fit,
     sql: commit::RowSql,
     keeps_statements: bool,
 }
@@ -52,11 +60,13 @@ impl MySqlStore {
     /// # Errors
     /// None today; the signature is that of the other stores.
     pub fn new(target: &ServerTarget, mapping: Arc<Mapping>) -> Result<Self, StoreError> {
+        let fit = Fit::made_by_us(&mapping, Dialect::MySql, PRIMARY_KEY);
         Ok(Self {
             pool: connect::pool(target),
-            sql: commit::RowSql::new(&mapping),
+            sql: commit::RowSql::new(&mapping, &fit),
             keeps_statements: target.keeps_prepared_statements(),
-            mapping,
+            mapping: Arc::new(mapping.stored_in(fit.storages())),
+            fit,
         })
     }
 
@@ -186,6 +196,18 @@ impl Store for MySqlStore {
 
     async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         self.run_migrations().await
+    }
+
+    async fn fitted(&self) -> Result<Option<Arc<dyn Store>>, StoreError> {
+        let fit = self.fit_to_table().await?;
+        let mapping = Arc::new(self.mapping.stored_in(fit.storages()));
+        Ok(Some(Arc::new(Self {
+            pool: self.pool.clone(),
+            sql: commit::RowSql::new(&mapping, &fit),
+            keeps_statements: self.keeps_statements,
+            mapping,
+            fit,
+        })))
     }
 
     fn migration_sql(&self) -> String {

@@ -2,7 +2,7 @@
 
 use super::{Applied, Entry};
 use crate::{
-    mapping::Row,
+    mapping::{Row, Value},
     observation::Observation,
     rule::{Change, Standing, State, Verdict, Version, decide, effect},
     user_id::UserId,
@@ -37,6 +37,10 @@ pub(super) struct PlannedRow<'a> {
     pub(super) row: &'a Row,
     /// Whether the ledger says that the table holds it already.
     pub(super) existed: bool,
+    /// Clerk's, Unix ms; `None` if it is not known.
+    pub(super) created_at: Option<i64>,
+    /// Values of the mapping's fills, in order, for a row that is made now; none where the mapping has no fills.
+    pub(super) fills: Vec<Value>,
 }
 
 #[derive(Debug)]
@@ -144,7 +148,7 @@ fn plan_user<'a>(
     match &by.row {
         Some(row) => {
             let existed = standing_before.is_some_and(|before| before.version.state != State::Gone);
-            plan.rows.push(PlannedRow { user, row, existed });
+            plan.rows.push(PlannedRow { user, row, existed, created_at, fills: Vec::new() });
         }
         None => plan.deleted.push(user),
     }

@@ -5,6 +5,8 @@
 
 mod bell;
 mod bind;
+mod catalogue;
+mod column;
 mod commit;
 mod connect;
 mod coordination;
@@ -18,7 +20,7 @@ mod write;
 
 use super::{
     Applied, Bell, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Notes, Presence,
-    SchemaState, Store, StoreError, Summary, session::Transaction,
+    SchemaState, Store, StoreError, Summary, dialect::Dialect, judge::Fit, session::Transaction,
 };
 use crate::{
     database_url::ServerTarget,
@@ -31,6 +33,9 @@ use errors::storing;
 use sqlx::{AssertSqlSafe, PgPool, Postgres};
 use std::sync::Arc;
 
+/// No statement asks for the name of our own table's key.
+const PRIMARY_KEY: &str = "";
+
 /// A transaction in progress.
 type Tx = Transaction<Postgres>;
 
@@ -39,6 +44,7 @@ type Tx = Transaction<Postgres>;
 pub struct PostgresStore {
     pool: PgPool,
     mapping: Arc<Mapping>,
+    fit: Fit,
     begin: Arc<str>,
     sql: write::WriteSql,
     /// Whether statements may be prepared once and kept by name.
@@ -53,13 +59,15 @@ impl PostgresStore {
     /// # Errors
     /// [`super::StoreErrorKind::Schema`] where a certificate file of the URL cannot be read.
     pub fn new(target: &ServerTarget, mapping: Arc<Mapping>) -> Result<Self, StoreError> {
+        let fit = Fit::made_by_us(&mapping, Dialect::Postgres, PRIMARY_KEY);
         Ok(Self {
             pool: connect::pool(target)?,
             begin: connect::begin_sql(target).into(),
-            sql: write::WriteSql::new(&mapping),
+            sql: write::WriteSql::new(&mapping, &fit),
             keeps_statements: target.keeps_prepared_statements(),
             sets_up_sessions: connect::sets_up_sessions(target),
-            mapping,
+            mapping: Arc::new(mapping.stored_in(fit.storages())),
+            fit,
         })
     }
 
@@ -161,6 +169,20 @@ impl Store for PostgresStore {
 
     async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         self.run_migrations().await
+    }
+
+    async fn fitted(&self) -> Result<Option<Arc<dyn Store>>, StoreError> {
+        let fit = self.fit_to_table().await?;
+        let mapping = Arc::new(self.mapping.stored_in(fit.storages()));
+        Ok(Some(Arc::new(Self {
+            pool: self.pool.clone(),
+            begin: Arc::clone(&self.begin),
+            sql: write::WriteSql::new(&mapping, &fit),
+            keeps_statements: self.keeps_statements,
+            sets_up_sessions: self.sets_up_sessions,
+            mapping,
+            fit,
+        })))
     }
 
     fn migration_sql(&self) -> String {

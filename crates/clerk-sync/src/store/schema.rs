@@ -1,6 +1,13 @@
 //! Versions of our own tables, and the making of the users table.
 
-use super::{StoreError, StoreErrorKind};
+use super::{
+    StoreError, StoreErrorKind,
+    dialect::Dialect,
+    findings::{TableFinding, TableProblem},
+    fit::fit,
+    judge::judge,
+    shape::TableShape,
+};
 use crate::mapping::Mapping;
 
 /// One step of the schema, never edited once released.
@@ -16,50 +23,104 @@ pub(super) struct Migration {
 /// What is to be done about the users table.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum UsersTable {
-    /// It is there with every column.
+    /// It takes every column.
     Ready,
-    /// It is not there.
+    /// It is not there, and we make it.
     Missing,
-    /// We made it, and the mapping has columns since then.
+    /// We made it, and the mapping has columns since then: positions among the mapped ones.
     Lacks(Vec<usize>),
 }
 
-/// Compares the users table with the mapping. `columns`: those that are there, `None` without a table;
-/// `ours`: the table that meta says we made.
+const LOOKING: &str = "looking at the users table";
+
+/// Compares the users table with the mapping. `shape`: `None` without a table; `ours`: the table that meta says we made.
+///
+/// # Errors
+/// Where nothing can be done about it by us.
 pub(super) fn judge_users_table(
     mapping: &Mapping,
-    columns: Option<&[String]>,
+    shape: Option<&TableShape>,
     ours: Option<&str>,
+    dialect: Dialect,
 ) -> Result<UsersTable, StoreError> {
-    let table = mapping.table();
-    let Some(columns) = columns else { return Ok(UsersTable::Missing) };
-    if ours != Some(table.to_string().as_str()) {
-        let detail = format!(
-            "a table named {table} is there already and was not made by clerk-sync, so it is left alone; \
-             set [users] table to another name (adopting an existing table comes in a later version)"
-        );
-        return Err(StoreError::new(StoreErrorKind::Schema, "looking at the users table", detail));
-    }
-    let has = |name: &str| columns.iter().any(|column| column == name);
-    let lacking: Vec<usize> = mapping
-        .columns()
-        .iter()
-        .enumerate()
-        .filter(|(_, column)| !has(&column.name))
-        .map(|(i, _)| i)
-        .collect();
-    match lacking {
-        lacking if lacking.is_empty() => Ok(UsersTable::Ready),
-        lacking if lacking.contains(&mapping.key_position()) => {
-            let detail = format!(
-                "the table {table} has no column {}: the key cannot be added to a table with rows; \
-                 set [users] table to another name",
-                mapping.key().name
-            );
-            Err(StoreError::new(StoreErrorKind::Schema, "looking at the users table", detail))
+    let refuse =
+        |finding: TableFinding| StoreError::new(StoreErrorKind::Schema, LOOKING, finding.to_string());
+    let Some(shape) = shape else {
+        if mapping.creates() {
+            return Ok(UsersTable::Missing);
         }
-        lacking => Ok(UsersTable::Lacks(lacking)),
+        return Err(refuse(missing_table(mapping, dialect)));
+    };
+    if !mapping.creates() {
+        return fit(mapping, shape, dialect).map(|_| UsersTable::Ready);
     }
+    if ours != Some(mapping.table().to_string().as_str()) {
+        return Err(refuse(foreign(mapping)));
+    }
+    let lacking = lacking(mapping, shape);
+    if lacking.is_empty() {
+        return Ok(UsersTable::Ready);
+    }
+    if lacking.contains(&mapping.key_position()) {
+        let detail = format!(
+            "the table {} has no column {}: the key cannot be added to a table with rows; \
+             set [users] table to another name",
+            mapping.table(),
+            mapping.key().name
+        );
+        return Err(StoreError::new(StoreErrorKind::Schema, LOOKING, detail));
+    }
+    Ok(UsersTable::Lacks(lacking))
+}
+
+/// The same for people and programs: everything that is wrong, and what is worth a warning.
+pub(super) fn users_table_findings(
+    mapping: &Mapping,
+    shape: Option<&TableShape>,
+    ours: Option<&str>,
+    dialect: Dialect,
+) -> Vec<TableFinding> {
+    let Some(shape) = shape else { return vec![missing_table(mapping, dialect)] };
+    if mapping.creates() {
+        if ours != Some(mapping.table().to_string().as_str()) {
+            return vec![foreign(mapping)];
+        }
+        let lacking = lacking(mapping, shape);
+        if !lacking.is_empty() {
+            let columns = lacking.into_iter().filter_map(|position| mapping.columns().get(position));
+            let missing = columns.map(|column| TableFinding {
+                problem: TableProblem::MissingColumn { column: column.name.clone() },
+                todo: "run clerk-sync migrate, which adds it".to_owned(),
+                blocks: true,
+            });
+            return missing.collect();
+        }
+    }
+    match judge(mapping, shape, dialect) {
+        Ok((_, warnings)) => warnings,
+        Err(findings) => findings,
+    }
+}
+
+fn missing_table(mapping: &Mapping, dialect: Dialect) -> TableFinding {
+    let todo = match mapping.creates() {
+        true => "run clerk-sync migrate, which makes it".to_owned(),
+        false => dialect.missing_table_todo(mapping),
+    };
+    let table = mapping.table().to_string();
+    TableFinding { problem: TableProblem::MissingTable { table }, todo, blocks: true }
+}
+
+fn foreign(mapping: &Mapping) -> TableFinding {
+    let todo = "to keep your users in it, set create = false in [users] and name its columns in [users.columns]; to have \
+                a table made, set [users] table to another name";
+    let table = mapping.table().to_string();
+    TableFinding { problem: TableProblem::Foreign { table }, todo: todo.to_owned(), blocks: true }
+}
+
+fn lacking(mapping: &Mapping, shape: &TableShape) -> Vec<usize> {
+    let columns = mapping.columns().iter().enumerate();
+    columns.filter(|(_, column)| shape.column(&column.name).is_none()).map(|(position, _)| position).collect()
 }
 
 pub(super) fn too_new(found: i32, known: i32) -> StoreError {

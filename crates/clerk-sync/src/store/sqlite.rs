@@ -3,6 +3,8 @@
 //! Every transaction that may write begins as such (`begin immediate`): one that begins as a reader and wants to
 //! write later fails at once when another was faster.
 
+mod catalogue;
+mod column;
 mod commit;
 mod connect;
 mod coordination;
@@ -15,7 +17,7 @@ mod read;
 
 use super::{
     Applied, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Notes, Presence,
-    SchemaState, Store, StoreError, Summary,
+    SchemaState, Store, StoreError, Summary, dialect::Dialect, judge::Fit,
 };
 use crate::{
     database_url::SqliteTarget,
@@ -40,6 +42,7 @@ pub struct SqliteStore {
     /// Connections that only read; for a database in memory, the writer's.
     readers: SqlitePool,
     mapping: Arc<Mapping>,
+    fit: Fit,
     sql: commit::RowSql,
 }
 
@@ -50,7 +53,10 @@ impl SqliteStore {
     /// [`super::StoreErrorKind::Unavailable`] where the file cannot be opened.
     pub async fn open(target: &SqliteTarget, mapping: Arc<Mapping>) -> Result<Self, StoreError> {
         let (writer, readers) = connect::pools(target).await?;
-        Ok(Self { writer, readers, sql: commit::RowSql::new(&mapping), mapping })
+        // No statement asks for the name of the key.
+        let fit = Fit::made_by_us(&mapping, Dialect::Sqlite, "");
+        let sql = commit::RowSql::new(&mapping, &fit);
+        Ok(Self { writer, readers, sql, mapping: Arc::new(mapping.stored_in(fit.storages())), fit })
     }
 
     async fn begin(&self, doing: &'static str) -> Result<Tx, StoreError> {
@@ -161,6 +167,14 @@ impl Store for SqliteStore {
 
     async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         self.run_migrations().await
+    }
+
+    async fn fitted(&self) -> Result<Option<Arc<dyn Store>>, StoreError> {
+        let fit = self.fit_to_table().await?;
+        let mapping = Arc::new(self.mapping.stored_in(fit.storages()));
+        let sql = commit::RowSql::new(&mapping, &fit);
+        let (writer, readers) = (self.writer.clone(), self.readers.clone());
+        Ok(Some(Arc::new(Self { writer, readers, sql, mapping, fit })))
     }
 
     fn migration_sql(&self) -> String {

@@ -3,9 +3,10 @@
 use super::{
     DeadLetter, Deletions, Entry, FeedEntry, Gauges, NewDeadLetter, Presence, StoreError, StoreErrorKind,
     Summary,
+    moments::{from_number, from_text},
 };
 use crate::{
-    mapping::{Kind, Mapping, Row, Value, canonical_json},
+    mapping::{Mapping, Row, Storage, Value, canonical_json},
     rule::{Change, Digest, Fingerprint, Standing, State, Version},
     user_id::UserId,
 };
@@ -192,18 +193,22 @@ pub(super) fn read_row(mapping: &Mapping, row: &impl Cells) -> Result<Row, Store
             format!("column {name} has another type than the mapping says"),
         )
     };
-    let columns = mapping.columns().iter().enumerate();
-    let values = columns.map(|(position, column)| {
+    let columns = mapping.columns().iter().zip(mapping.storages()).enumerate();
+    let values = columns.map(|(position, (column, storage))| {
         let text = || row.text(position).map_err(|_| unreadable(&column.name));
         let integer = || row.integer(position).map_err(|_| unreadable(&column.name));
-        Ok(match column.kind {
-            Kind::Text => text()?.map_or(Value::Null, Value::Text),
-            Kind::Json => {
+        Ok(match *storage {
+            Storage::Text { .. } | Storage::Uuid => text()?.map_or(Value::Null, Value::Text),
+            Storage::Json { .. } => {
                 text()?.map_or(Value::Null, |json| Value::Json(canonical_json(&json).unwrap_or(json)))
             }
-            Kind::Integer => integer()?.map_or(Value::Null, Value::Integer),
-            Kind::Boolean => integer()?.map_or(Value::Null, |truth| Value::Boolean(truth != 0)),
-            Kind::Timestamp => integer()?.map_or(Value::Null, Value::Timestamp),
+            Storage::Integer { .. } => integer()?.map_or(Value::Null, Value::Integer),
+            Storage::Boolean { .. } => integer()?.map_or(Value::Null, |truth| Value::Boolean(truth != 0)),
+            Storage::Moment { .. } => integer()?.map_or(Value::Null, Value::Timestamp),
+            Storage::Formatted(format) if format.is_number() => {
+                integer()?.map_or(Value::Null, |number| from_number(number, format))
+            }
+            Storage::Formatted(_) => text()?.map_or(Value::Null, from_text),
         })
     });
     values.collect()

@@ -43,29 +43,49 @@ fn server(variable: &str) -> String {
 }
 
 impl Database {
-    async fn open(url: String, directory: Option<tempfile::TempDir>, mapping: Arc<Mapping>) -> Self {
+    /// A store that has nothing but its address yet.
+    async fn at(url: String, directory: Option<tempfile::TempDir>, mapping: Arc<Mapping>) -> Self {
         let store = store::open(&DatabaseUrl::parse(&url).expect("a URL"), mapping).await.expect("a store");
-        store.migrate().await.expect("the schema is made");
         Self { store, url, _directory: directory }
+    }
+
+    async fn migrated(self) -> Self {
+        self.store.migrate().await.expect("the schema is made");
+        self
     }
 }
 
 pub(crate) async fn sqlite() -> Database {
-    let directory = tempfile::tempdir().expect("a directory");
-    let url = format!("sqlite://{}", directory.path().join("test.db").display());
-    Database::open(url, Some(directory), conformance::mapping()).await
+    sqlite_of(conformance::mapping()).await.migrated().await
 }
 
 pub(crate) async fn postgres() -> Database {
+    postgres_of(conformance::mapping()).await.migrated().await
+}
+
+pub(crate) async fn mysql() -> Database {
+    mysql_of(conformance::mapping()).await.migrated().await
+}
+
+/// A file without any table.
+pub(crate) async fn sqlite_of(mapping: Arc<Mapping>) -> Database {
+    let directory = tempfile::tempdir().expect("a directory");
+    let url = format!("sqlite://{}", directory.path().join("test.db").display());
+    Database::at(url, Some(directory), mapping).await
+}
+
+/// A schema without any table.
+pub(crate) async fn postgres_of(mapping: Arc<Mapping>) -> Database {
     let server = server("TEST_POSTGRES_URL");
     let schema = fresh_name();
     let mut connection = PgConnection::connect(&server).await.expect("PostgreSQL answers");
     connection.execute(AssertSqlSafe(format!("create schema {schema}"))).await.expect("a schema");
     let separator = if server.contains('?') { '&' } else { '?' };
-    Database::open(format!("{server}{separator}schema={schema}"), None, conformance::mapping()).await
+    Database::at(format!("{server}{separator}schema={schema}"), None, mapping).await
 }
 
-pub(crate) async fn mysql() -> Database {
+/// A database without any table.
+pub(crate) async fn mysql_of(mapping: Arc<Mapping>) -> Database {
     let server = server("TEST_MYSQL_URL");
     let name = fresh_name();
     let mut connection = MySqlConnection::connect(&server).await.expect("MySQL answers");
@@ -73,7 +93,7 @@ pub(crate) async fn mysql() -> Database {
     let create = format!("create database {name} character set utf8mb4 collate utf8mb4_general_ci");
     connection.execute(AssertSqlSafe(create)).await.expect("a database");
     let (base, _) = server.rsplit_once('/').expect("a database in the URL");
-    Database::open(format!("{base}/{name}"), None, conformance::mapping()).await
+    Database::at(format!("{base}/{name}"), None, mapping).await
 }
 
 #[async_trait::async_trait]
@@ -87,7 +107,7 @@ impl Fixture for Database {
     }
 
     async fn run_sql(&self, sql: &str) -> bool {
-        let sql = AssertSqlSafe(sql.to_owned());
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
         let done = match self.url.split_once(':').map(|(scheme, _)| scheme) {
             Some("postgres") => {
                 let (server, schema) = self.url.rsplit_once("schema=").expect("a schema");
@@ -95,15 +115,15 @@ impl Fixture for Database {
                     PgConnection::connect(server.trim_end_matches(['?', '&'])).await.expect("connected");
                 let path = AssertSqlSafe(format!("set search_path = {schema}"));
                 connection.execute(path).await.expect("a search path");
-                connection.execute(sql).await.map(|_| ())
+                sql.execute(&mut connection).await.map(|_| ())
             }
             Some("mysql") => {
                 let mut connection = MySqlConnection::connect(&self.url).await.expect("connected");
-                connection.execute(sql).await.map(|_| ())
+                sql.execute(&mut connection).await.map(|_| ())
             }
             _ => {
                 let mut connection = SqliteConnection::connect(&self.url).await.expect("connected");
-                connection.execute(sql).await.map(|_| ())
+                sql.execute(&mut connection).await.map(|_| ())
             }
         };
         done.expect("the statement runs");

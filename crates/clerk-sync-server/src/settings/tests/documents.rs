@@ -75,8 +75,12 @@ fn the_example_has_every_setting() {
 #[test]
 fn the_default_columns_are_those_of_the_mapping() {
     let default = clerk_sync::mapping::MappingSpec::default();
-    let from =
-        |column: &ColumnConfig| clerk_sync::mapping::Column::from_source(&column.name, &column.from).unwrap();
+    let from = |column: &ColumnConfig| match &column.content {
+        ColumnContent::From(clerk) => {
+            clerk_sync::mapping::Column::from_source(&column.name, &clerk.from).unwrap()
+        }
+        other => panic!("a column of Clerk's, not {other:?}"),
+    };
     let columns: Vec<_> = file(&uncommented()).settings().users.columns.unwrap().iter().map(from).collect();
     assert_eq!(columns, default.columns);
 }
@@ -177,7 +181,7 @@ fn check_says_what_is_set_and_what_is_wrong() {
     assert!(text.starts_with(expected), "{text}");
     assert_eq!(given.load().check_json()["ok"], true);
 
-    let given = given.env("CLERK_SYNC_LOG_FORMAT", "xml").file("[users]\ncreate = false\n");
+    let given = given.env("CLERK_SYNC_LOG_FORMAT", "xml").file("[users]\ncreate = 1\n");
     let loaded = given.load();
     let lines = loaded.check_lines();
     let state = |name: &str| &lines.iter().find(|line| line.setting == name).unwrap().state;
@@ -187,7 +191,7 @@ fn check_says_what_is_set_and_what_is_wrong() {
     assert_eq!(state("CLERK_SYNC_IMPORT"), &CheckState::Ok);
     let text = loaded.check_text();
     assert!(text.contains("CLERK_SYNC_LOG_FORMAT   wrong, see below ("), "{text}");
-    assert!(text.contains("problem: clerk-sync.toml:2: [users] create = false"), "{text}");
+    assert!(text.contains("problem: clerk-sync.toml:2: [users] create must be"), "{text}");
     let json = loaded.check_json();
     assert_eq!(json["ok"], false);
     assert_eq!(json["problems"].as_array().unwrap().len(), 2);

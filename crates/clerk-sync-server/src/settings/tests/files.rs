@@ -1,6 +1,7 @@
 //! The settings file, and `[users]` in it.
 
 use super::*;
+use clerk_sync::mapping::{Generator, MomentFormat, Overflow};
 
 #[test]
 fn takes_texts_numbers_and_lists() {
@@ -74,11 +75,9 @@ fn reads_users() {
     let users = settings.users;
     assert_eq!((users.table.as_str(), users.create, users.on_delete), ("app.users", true, OnDelete::Delete));
     assert_eq!(users.allow, [Allow::PrivateMetadata]);
-    let column = |name: &str, from: &str, kind, line| ColumnConfig {
-        name: name.to_owned(),
-        from: from.to_owned(),
-        kind,
-        line,
+    let column = |name: &str, from: &str, kind, line| {
+        let content = ColumnContent::From(FromClerk { from: from.to_owned(), kind, ..FromClerk::default() });
+        ColumnConfig { name: name.to_owned(), content, line }
     };
     // In the order of the file, not of the alphabet.
     assert_eq!(
@@ -108,6 +107,79 @@ fn reads_claims() {
 }
 
 #[test]
+fn reads_columns_that_say_more() {
+    let text = "[users.columns]\nid = { generate = \"uuid7\" }\nclerk_id = \"id\"\n\
+                plan = { from = \"public_metadata.plan\", default = \"free\", overflow = \"truncate\" }\n\
+                joined = { from = \"created_at\", format = \"s\" }\n\
+                source = { value = \"clerk\" }\nrole = { initial = 1, type = \"integer\" }\n\
+                made = { generate = \"now\" }\nchanged = { generate = \"now\", refresh = true }\n";
+    let settings = file(text).settings();
+    let contents: Vec<_> =
+        settings.users.columns.clone().unwrap().into_iter().map(|column| column.content).collect();
+    let clerk = |from: &str| FromClerk { from: from.to_owned(), ..FromClerk::default() };
+    let plan = FromClerk {
+        default: Some(Literal::Text("free".to_owned())),
+        overflow: Overflow::Truncate,
+        ..clerk("public_metadata.plan")
+    };
+    assert_eq!(
+        contents,
+        [
+            ColumnContent::Generate(Generator::Uuid7),
+            ColumnContent::From(clerk("id")),
+            ColumnContent::From(plan),
+            ColumnContent::From(FromClerk { format: Some(MomentFormat::Seconds), ..clerk("created_at") }),
+            ColumnContent::Value(Literal::Text("clerk".to_owned()), None),
+            ColumnContent::Initial(Literal::Integer(1), Some(ColumnKind::Integer)),
+            ColumnContent::Now { refresh: false },
+            ColumnContent::Now { refresh: true },
+        ]
+    );
+    // What is printed reads back as the same.
+    let printed = crate::settings::example::users_section(&settings.users);
+    let again = file(&printed).settings().users.columns.unwrap();
+    assert_eq!(again.into_iter().map(|column| column.content).collect::<Vec<_>>(), contents, "{printed}");
+}
+
+#[test]
+fn columns_that_contradict_themselves_are_refused() {
+    for (column, problem) in [
+        (
+            "{ from = \"a\", value = 1 }",
+            "the column \"x\" needs one of from, value, initial and generate, not several",
+        ),
+        ("{ value = 1, default = 2 }", "`default` of the column \"x\" goes with `from` only"),
+        (
+            "{ generate = \"uuid7\", overflow = \"error\" }",
+            "`overflow` of the column \"x\" goes with `from` only",
+        ),
+        (
+            "{ generate = \"uuid7\", refresh = true }",
+            "`refresh` of the column \"x\" goes with generate = \"now\" only",
+        ),
+        (
+            "{ generate = \"now\", type = \"text\" }",
+            "`type` of the column \"x\" goes with `from`, `value` and `initial` only",
+        ),
+        (
+            "{ generate = \"uuid4\" }",
+            "`generate` of the column \"x\" must be one of \"uuid7\", \"cuid2\", \"nanoid\", \"clerk_id\", \"now\"",
+        ),
+        (
+            "{ value = 1.5 }",
+            "`value` of the column \"x\" must be a text in quotes, a whole number, true or false",
+        ),
+        (
+            "{ from = \"a\", format = \"unix\" }",
+            "`format` of the column \"x\" must be one of \"ms\", \"s\", \"iso\", \"sql\"",
+        ),
+    ] {
+        let text = format!("[users.columns]\nx = {column}\n");
+        assert_eq!(file(&text).problem(), format!("clerk-sync.toml:2: {problem}"));
+    }
+}
+
+#[test]
 fn every_type_of_column_has_its_word() {
     for (word, kind) in [
         ("text", ColumnKind::Text),
@@ -118,7 +190,8 @@ fn every_type_of_column_has_its_word() {
     ] {
         let users =
             file(&format!("[users.columns]\nx = {{ type = \"{word}\", from = \"y\" }}")).settings().users;
-        assert_eq!(users.columns.unwrap()[0].kind, Some(kind));
+        let expected = FromClerk { from: "y".to_owned(), kind: Some(kind), ..FromClerk::default() };
+        assert_eq!(users.columns.unwrap()[0].content, ColumnContent::From(expected));
         assert_eq!(kind.as_str(), word);
     }
 }
@@ -198,13 +271,11 @@ fn mistakes_in_users() {
 
 #[test]
 fn what_comes_later_is_refused_by_name() {
-    let problems = file("[users]\ncreate = false\non_delete = \"mark\"\n").problems();
+    let problems = file("[users]\non_delete = \"mark\"\n").problems();
     assert_eq!(
         problems,
         [
-            "clerk-sync.toml:2: [users] create = false (adopting an existing table) comes in a later version; leave \
-             it out and choose a table that does not exist yet",
-            "clerk-sync.toml:3: [users] on_delete = \"mark\" comes in a later version; \"delete\" is available now",
+            "clerk-sync.toml:2: [users] on_delete = \"mark\" comes in a later version; \"delete\" is available now",
         ]
     );
     for word in ["mark", "anonymize", "keep"] {

@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Allow, ClaimConfig, ColumnConfig, ColumnKind, OnDelete, UsersConfig};
+use super::{Allow, ClaimConfig, ColumnConfig, OnDelete, UsersConfig, column};
 use crate::settings::file::{Lines, in_order, known};
 use crate::settings::nearest::suggestion;
 use crate::settings::problem::Problem;
@@ -88,10 +88,10 @@ fn read_columns(table: &DeTable<'_>, lines: Lines<'_>, problems: &mut Vec<Proble
     let mut columns = Vec::new();
     for (key, value) in in_order(table) {
         let name: &str = key.get_ref();
-        match read_column(name, value.get_ref()) {
-            Ok((from, kind)) => {
+        match column::read(name, value.get_ref()) {
+            Ok(content) => {
                 let line = lines.line(&key.span());
-                columns.push(ColumnConfig { name: name.to_owned(), from, kind, line });
+                columns.push(ColumnConfig { name: name.to_owned(), content, line });
             }
             Err(message) => problems.push(Problem::at(lines.source(&key.span()), message)),
         }
@@ -119,43 +119,8 @@ fn read_claims(table: &DeTable<'_>, lines: Lines<'_>, problems: &mut Vec<Problem
     claims
 }
 
-fn read_column(name: &str, value: &DeValue<'_>) -> Result<(String, Option<ColumnKind>), String> {
-    let table = match value {
-        DeValue::String(from) if !from.trim().is_empty() => return Ok((from.trim().to_owned(), None)),
-        DeValue::Table(table) => table,
-        _ => {
-            return Err(format!(
-                "the column {name:?} must say where its value comes from, as in \"email\" = \
-                 \"primary_email_address\" or {{ from = \"public_metadata.plan\", type = \"text\" }}"
-            ));
-        }
-    };
-    let mut from = None;
-    let mut kind = None;
-    for (key, value) in in_order(table) {
-        match (key.get_ref().as_ref(), value.get_ref()) {
-            ("from", DeValue::String(text)) if !text.trim().is_empty() => from = Some(text.trim().to_owned()),
-            ("from", _) => return Err(format!("`from` of the column {name:?} must be a text in quotes")),
-            ("type", value) => {
-                kind = Some(choice(
-                    &format!("`type` of the column {name:?}"),
-                    value,
-                    ColumnKind::ALL,
-                    ColumnKind::as_str,
-                )?);
-            }
-            (other, _) => {
-                let hint = suggestion(other, ["from", "type"], "it knows `from` and `type`");
-                return Err(format!("unknown key {other:?} in the column {name:?}{hint}"));
-            }
-        }
-    }
-    let from = from.ok_or_else(|| format!("the column {name:?} lacks `from`, the source of its value"))?;
-    Ok((from, kind))
-}
-
 /// One of a few words.
-fn choice<T: Copy, const N: usize>(
+pub(super) fn choice<T: Copy, const N: usize>(
     what: &str,
     value: &DeValue<'_>,
     all: [T; N],

@@ -50,6 +50,7 @@ async fn status_before_and_after(#[values(Kind::Sqlite, Kind::Postgres, Kind::My
             "database": "<text>",
             "schema": {"found": 2, "known": 2},
             "ready": true,
+            "users_table": [],
             "instance": clerk.config().instance_id,
             "users": {"present": 1, "provisional": 0, "gone": 1},
             "dead_letters": 1,

@@ -86,13 +86,16 @@ async fn a_users_table_that_is_not_ours_is_refused_and_not_touched(
     database.run("create table users (id integer primary key, name varchar(20))").await;
     database.run("insert into users values (1, 'Grace')").await;
     let setup = Setup::new(&clerk, &database);
-    for arguments in [&["serve"][..], &["migrate"], &["sync", "user_ada"], &["status"]] {
+    let words =
+        ["there is a table users already", "clerk-sync did not make it", "set create = false in [users]"];
+    for arguments in [&["serve"][..], &["migrate"], &["sync", "user_ada"]] {
         let finished = setup.run(arguments).await;
         assert_eq!(finished.code, Some(1), "{arguments:?}: {finished:?}");
-        for words in ["users is there already", "not made by clerk-sync", "[users] table"] {
-            assert!(finished.err.contains(words), "{arguments:?}: {finished:?}");
-        }
+        assert!(words.iter().all(|words| finished.err.contains(words)), "{arguments:?}: {finished:?}");
     }
+    let status = setup.run(&["status"]).await;
+    assert_eq!(status.code, Some(2), "{status:?}");
+    assert!(words.iter().all(|words| status.out.contains(words)), "{status:?}");
     let rows = database.select(&["id", "name"], "from users").await;
     assert_eq!(rows, [[Some("1".to_owned()), Some("Grace".to_owned())]]);
     let ours = if kind == Kind::Mysql {

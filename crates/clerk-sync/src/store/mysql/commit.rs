@@ -4,48 +4,57 @@
 //! trigger that too and change another user's row.
 
 use super::{
-    MyQuery, MySqlStore, Tx,
+    MyQuery, MySqlStore, Tx, column,
     errors::{duplicate_key, storing},
 };
 use crate::{
-    mapping::{Mapping, Row, Value, quoted},
+    mapping::Mapping,
     observation::Observation,
     store::{
         Applied, Entry, Notes, StoreError, StoreErrorKind,
+        judge::Fit,
         multirow::{placeholders, runs, tuples},
         plan::{self, Plan, PlannedChange, PlannedRow},
         provenance,
         retry::while_contended,
-        stored::{digest_bytes, moment, read_entry, state_code},
+        stored::{digest_bytes, read_entry, state_code},
+        written::Written,
     },
     user_id::UserId,
 };
 use std::collections::HashMap;
-use time::PrimitiveDateTime;
 
 const COMMITTING: &str = "writing users";
-const PRIMARY: &str = "PRIMARY";
 
 /// Statements that depend on the mapping.
 #[derive(Debug)]
 pub(super) struct RowSql {
+    written: Written,
     /// Up to `values`.
     insert: String,
     update: String,
     /// Up to the list of ids.
     delete: String,
+    /// The unique keys of the id's column.
+    keys: Vec<String>,
 }
 
 impl RowSql {
-    pub(super) fn new(mapping: &Mapping) -> Self {
+    pub(super) fn new(mapping: &Mapping, fit: &Fit) -> Self {
         let table = mapping.table().quoted('`');
-        let key = quoted(&mapping.key().name, '`');
-        let names: Vec<String> = mapping.columns().iter().map(|column| quoted(&column.name, '`')).collect();
-        let set: Vec<String> = names.iter().map(|name| format!("{name} = ?")).collect();
+        let key = column::name(&mapping.key().name);
+        let written = Written::new(mapping, fit, column::name, column::now);
+        let mut set: Vec<String> =
+            written.set.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        if set.is_empty() {
+            set.push(format!("{key} = {key}"));
+        }
         Self {
-            insert: format!("insert into {table} ({}) values ", names.join(", ")),
+            insert: format!("insert into {table} ({}) values ", written.names.join(", ")),
             update: format!("update {table} set {} where {key} = ?", set.join(", ")),
             delete: format!("delete from {table} where {key} in "),
+            keys: fit.key_names.clone(),
+            written,
         }
     }
 }
@@ -85,7 +94,8 @@ impl MySqlStore {
     ) -> Result<Vec<Applied>, StoreError> {
         self.hold_lease(tx, notes).await?;
         let before = self.lock_entries(tx, &plan::users(batch)).await?;
-        let plan = plan::plan(batch, &before);
+        let mut plan = plan::plan(batch, &before);
+        plan.fill(&self.mapping)?;
         if !(plan.writes_nothing() && notes.is_empty()) {
             self.write(tx, &plan, notes).await?;
         }
@@ -157,32 +167,38 @@ impl MySqlStore {
     }
 
     async fn insert_rows(&self, tx: &mut Tx, run: &[&PlannedRow<'_>]) -> Result<(), StoreError> {
-        let columns = self.mapping.columns().len();
-        let sql = format!("{}{}", self.sql.insert, tuples(columns, run.len()));
-        let query = run.iter().fold(self.built_query(sql), |query, planned| bind_row(query, planned.row));
-        match query.execute(&mut **tx).await {
+        match self.insert(tx, run).await {
             // A row of this user stands there from before. Only the statement is undone, not the transaction.
-            Err(error) if duplicate_key(&error).as_deref() == Some(PRIMARY) => {
+            Err(error) if duplicate_key(&error).is_some_and(|key| self.sql.keys.contains(&key)) => {
                 for planned in run {
                     self.upsert_row(tx, planned).await?;
                 }
                 Ok(())
             }
-            result => result.map(|_| ()).map_err(storing(COMMITTING)),
+            result => result.map_err(storing(COMMITTING)),
         }
     }
 
-    async fn upsert_row(&self, tx: &mut Tx, planned: &PlannedRow<'_>) -> Result<(), StoreError> {
+    async fn insert(&self, tx: &mut Tx, run: &[&PlannedRow<'_>]) -> sqlx::Result<()> {
+        let written = &self.sql.written;
+        let sql = format!("{}{}", self.sql.insert, written.tuples(run.len()));
+        let values = run.iter().flat_map(|planned| written.inserted(planned));
         let query =
-            bind_row(self.built_query(self.sql.update.clone()), planned.row).bind(planned.user.as_str());
+            values.fold(self.built_query(sql), |query, (value, held)| column::bind(query, value, held));
+        query.execute(&mut **tx).await.map(|_| ())
+    }
+
+    async fn upsert_row(&self, tx: &mut Tx, planned: &PlannedRow<'_>) -> Result<(), StoreError> {
+        let query = self.built_query(self.sql.update.clone());
+        let values = self.sql.written.updated(planned);
+        let query = values.fold(query, |query, (value, held)| column::bind(query, value, held));
+        let query = query.bind(planned.user.as_str());
         let done = query.execute(&mut **tx).await.map_err(storing(COMMITTING))?;
         // Connections count rows found, not rows changed: 0 means that the row is missing.
         if done.rows_affected() > 0 {
             return Ok(());
         }
-        let sql = format!("{}{}", self.sql.insert, tuples(self.mapping.columns().len(), 1));
-        let query = bind_row(self.built_query(sql), planned.row);
-        query.execute(&mut **tx).await.map(|_| ()).map_err(storing(COMMITTING))
+        self.insert(tx, &[planned]).await.map_err(storing(COMMITTING))
     }
 
     async fn heal(&self, tx: &mut Tx, users: &[&UserId]) -> Result<(), StoreError> {
@@ -242,16 +258,4 @@ fn bind_entry<'q>(query: MyQuery<'q>, (user, entry): &(&'q UserId, Entry)) -> My
         .bind(standing.fingerprint.0)
         .bind(entry.created_at)
         .bind(standing.lifted_as_of)
-}
-
-fn bind_row<'q>(query: MyQuery<'q>, row: &'q Row) -> MyQuery<'q> {
-    row.iter().fold(query, |query, value| match value {
-        Value::Null => query.bind(None::<&str>),
-        Value::Text(text) | Value::Json(text) => query.bind(text.as_str()),
-        Value::Integer(number) => query.bind(number),
-        Value::Boolean(truth) => query.bind(truth),
-        Value::Timestamp(ms) => {
-            query.bind(moment(*ms).map(|moment| PrimitiveDateTime::new(moment.date(), moment.time())))
-        }
-    })
 }

@@ -32,13 +32,21 @@ impl Inventory for MySqlStore {
             values(&self.mapping, "r.")
         );
         let places = placeholders(ids.len());
+        // An adopted key of another collation is found by the list of ids only: the comparison of two columns looks at
+        // every row.
+        let (listed, lists) = if self.mapping.creates() {
+            (String::new(), 2)
+        } else {
+            (format!(" and r.{key} in ({places})"), 3)
+        };
         let sql = format!(
-            "{columns} from clerk_sync_users l left join {table} r on r.{key} = l.user_id \
+            "{columns} from clerk_sync_users l left join {table} r on r.{key} = l.user_id{listed} \
              where l.user_id in ({places}) \
              union all {columns} from {table} r left join clerk_sync_users l on l.user_id = r.{key} \
              where r.{key} in ({places}) and l.user_id is null"
         );
-        let query = ids.iter().chain(&ids).fold(self.built_query(sql), |query, id| query.bind(id.as_str()));
+        let ids = std::iter::repeat_n(&ids, lists).flatten();
+        let query = ids.fold(self.built_query(sql), |query, id| query.bind(id.as_str()));
         let rows = self.fetch_all(query).await.map_err(storing("reading users"))?;
         rows.iter().map(|row| read_stored(&self.mapping, row)).collect()
     }

@@ -5,10 +5,13 @@ use super::{
     errors::{is_index_there, storing},
 };
 use crate::{
-    mapping::{Column, Kind, Mapping, Source, quoted},
+    mapping::{Column, Kind, Mapping, MomentFormat, Source, quoted},
     store::{
         SchemaState, StoreError, StoreErrorKind,
-        schema::{Migration, UsersTable, judge_users_table, statements, too_new},
+        dialect::Dialect,
+        fit::{fit, kind_of},
+        judge::Fit,
+        schema::{Migration, UsersTable, judge_users_table, statements, too_new, users_table_findings},
         session::Session,
     },
 };
@@ -66,8 +69,8 @@ impl MySqlStore {
             .await?;
             done.push(format!("schema {}: {}", migration.version, migration.name));
         }
-        let columns = self.users_columns(connection).await?;
-        match judge_users_table(&self.mapping, columns.as_deref(), ours.as_deref())? {
+        let shape = self.users_shape(connection).await?;
+        match judge_users_table(&self.mapping, shape.as_ref(), ours.as_deref(), Dialect::MySql)? {
             UsersTable::Ready => {}
             UsersTable::Missing => {
                 // First the claim, then the table: a crash between them leaves a table to be made, not one to refuse.
@@ -93,24 +96,22 @@ impl MySqlStore {
     pub(super) async fn read_schema(&self) -> Result<SchemaState, StoreError> {
         let mut session = Session::acquire(&self.pool).await.map_err(storing("checking the schema"))?;
         let (found, ours) = version(&mut session).await?;
-        let columns = self.users_columns(&mut session).await?;
+        let shape = self.users_shape(&mut session).await?;
         session.give_back();
-        let users_table = judge_users_table(&self.mapping, columns.as_deref(), ours.as_deref())?;
-        Ok(SchemaState { found, known: KNOWN, users_table_ready: users_table == UsersTable::Ready })
+        let (shape, ours) = (shape.as_ref(), ours.as_deref());
+        let users_table = users_table_findings(&self.mapping, shape, ours, Dialect::MySql);
+        Ok(SchemaState { found, known: KNOWN, users_table })
     }
 
-    /// The users table's columns; `None` without such a table.
-    async fn users_columns(
-        &self,
-        connection: &mut MySqlConnection,
-    ) -> Result<Option<Vec<String>>, StoreError> {
-        let table = self.mapping.table();
-        let sql = "select cast(column_name as char) from information_schema.columns \
-             where table_schema = coalesce(?, database()) and table_name = ? order by ordinal_position";
-        let query = sqlx::query(sql).bind(table.schema.as_deref()).bind(&table.name).persistent(false);
-        let rows = query.fetch_all(connection).await.map_err(storing(DOING))?;
-        let names: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get(0)).collect();
-        Ok(Some(names.map_err(storing(DOING))?).filter(|names| !names.is_empty()))
+    /// How the mapping is written into the table that is there.
+    pub(super) async fn fit_to_table(&self) -> Result<Fit, StoreError> {
+        let mut session = Session::acquire(&self.pool).await.map_err(storing(DOING))?;
+        let shape = self.users_shape(&mut session).await?;
+        session.give_back();
+        match shape {
+            Some(shape) => fit(&self.mapping, &shape, Dialect::MySql),
+            None => Ok(self.fit.clone()),
+        }
     }
 }
 
@@ -145,18 +146,27 @@ async fn execute_again(connection: &mut MySqlConnection, sql: &str) -> Result<()
 }
 
 fn definition(column: &Column, key: &str) -> String {
-    let kind = match (column.kind, &column.source) {
-        (Kind::Text, source) => text_type(source),
-        (Kind::Integer, _) => "bigint",
-        (Kind::Boolean, _) => "boolean",
-        (Kind::Timestamp, _) => "datetime(3)",
-        (Kind::Json, _) => "json",
+    let kind = match (column.kind, column.format) {
+        (Kind::Text, _) => text_type(&column.source),
+        (_, Some(MomentFormat::Milliseconds | MomentFormat::Seconds)) => "bigint",
+        (_, Some(MomentFormat::Iso | MomentFormat::Sql)) => "varchar(24)",
+        (kind, None) => type_of(kind),
     };
     let collation = match column.kind {
         Kind::Text => " character set utf8mb4 collate utf8mb4_bin",
         _ => "",
     };
     format!("{} {kind}{collation}{key}", quoted(&column.name, '`'))
+}
+
+fn type_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "varchar(255)",
+        Kind::Integer => "bigint",
+        Kind::Boolean => "boolean",
+        Kind::Timestamp => "datetime(3)",
+        Kind::Json => "json",
+    }
 }
 
 /// Short enough to index what people look users up by; room enough for the rest.
@@ -177,10 +187,12 @@ fn create_table(mapping: &Mapping) -> String {
     let columns = mapping.columns().iter().enumerate();
     let columns = columns
         .map(|(i, column)| definition(column, if i == mapping.key_position() { " primary key" } else { "" }));
+    let fills = mapping.fills().iter();
+    let fills = fills.map(|fill| format!("{} {}", quoted(&fill.name, '`'), type_of(kind_of(&fill.content))));
     format!(
         "create table {} (\n    {}\n) engine = InnoDB default character set utf8mb4 collate utf8mb4_bin",
         mapping.table().quoted('`'),
-        columns.collect::<Vec<_>>().join(",\n    ")
+        columns.chain(fills).collect::<Vec<_>>().join(",\n    ")
     )
 }
 

@@ -1,8 +1,8 @@
 //! Reading entries, rows and the feed.
 
-use super::{MySqlStore, errors::storing};
+use super::{MySqlStore, column, errors::storing};
 use crate::{
-    mapping::{Kind, Mapping, Row, quoted},
+    mapping::{Mapping, Row, quoted},
     store::{
         Deletions, Entry, FeedPage, Presence, StoreError,
         stored::{read_change, read_deletions, read_entry, read_presence, read_row},
@@ -84,15 +84,9 @@ impl MySqlStore {
 
 /// The mapped columns, behind `prefix`, so that each reads back as text or a 64-bit integer.
 pub(super) fn values(mapping: &Mapping, prefix: &str) -> String {
-    let columns = mapping.columns().iter().map(|column| {
-        let name = format!("{prefix}{}", quoted(&column.name, '`'));
-        match column.kind {
-            Kind::Text => name,
-            Kind::Integer | Kind::Boolean => format!("cast({name} as signed)"),
-            Kind::Timestamp => format!("timestampdiff(microsecond, '1970-01-01', {name}) div 1000"),
-            Kind::Json => format!("cast({name} as char)"),
-        }
-    });
+    let columns = mapping.columns().iter().zip(mapping.storages());
+    let columns =
+        columns.map(|(mapped, held)| column::read(&format!("{prefix}{}", column::name(&mapped.name)), *held));
     columns.collect::<Vec<_>>().join(", ")
 }
 

@@ -2,9 +2,11 @@
 
 use super::write::Shape;
 use crate::{
-    mapping::{Kind, Mapping, Value},
+    mapping::{FillContent, Mapping, Storage, Value},
     store::{
         Entry, Notes,
+        judge::Fit,
+        moments::{number_of, text_of},
         plan::{Plan, PlannedChange, PlannedRow},
         provenance,
         stored::{digest_bytes, moment, state_code},
@@ -12,17 +14,17 @@ use crate::{
     user_id::UserId,
 };
 use sqlx::{Postgres, postgres::PgArguments, query::Query};
-use std::borrow::Cow;
 use time::OffsetDateTime;
 
 type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
 
 pub(super) fn plan<'q>(
     mut query: PgQuery<'q>,
-    plan: &Plan<'q>,
+    plan: &'q Plan<'q>,
     notes: &'q Notes,
     shape: Shape,
     mapping: &Mapping,
+    fit: &Fit,
 ) -> PgQuery<'q> {
     if let Some(token) = notes.token {
         query = query.bind(token);
@@ -38,8 +40,16 @@ pub(super) fn plan<'q>(
         plan.rows.iter().partition(|row| row.existed || !shape.inserts);
     for rows in [inserts, upserts] {
         if !rows.is_empty() {
-            for (position, column) in mapping.columns().iter().enumerate() {
-                query = column_of(query, column.kind, position, &rows);
+            for (position, held) in fit.columns.iter().enumerate() {
+                let values = rows.iter().map(|planned| planned.row.get(position).unwrap_or(&Value::Null));
+                query = column_of(query, held.storage, values);
+            }
+            for (position, held) in fit.fills.iter().enumerate() {
+                if !matches!(mapping.fills()[position].content, FillContent::Now { .. }) {
+                    let values =
+                        rows.iter().map(|planned| planned.fills.get(position).unwrap_or(&Value::Null));
+                    query = column_of(query, held.storage, values);
+                }
             }
         }
     }
@@ -115,40 +125,32 @@ fn changes<'q>(query: PgQuery<'q>, changes: &[PlannedChange<'q>]) -> PgQuery<'q>
 }
 
 /// One column of all rows, as an array.
-fn column_of<'q>(query: PgQuery<'q>, kind: Kind, position: usize, rows: &[&PlannedRow<'q>]) -> PgQuery<'q> {
-    let values = rows.iter().map(|planned| planned.row.get(position).unwrap_or(&Value::Null));
-    match kind {
-        Kind::Text | Kind::Json => query.bind(values.map(text).collect::<Vec<_>>()),
-        Kind::Integer => query.bind(values.map(integer).collect::<Vec<_>>()),
-        Kind::Boolean => query.bind(values.map(boolean).collect::<Vec<_>>()),
-        Kind::Timestamp => query.bind(values.map(timestamp).collect::<Vec<_>>()),
+fn column_of<'q>(
+    query: PgQuery<'q>,
+    storage: Storage,
+    values: impl Iterator<Item = &'q Value>,
+) -> PgQuery<'q> {
+    match storage {
+        Storage::Text { .. } | Storage::Uuid | Storage::Json { .. } => {
+            query.bind(values.map(text).collect::<Vec<_>>())
+        }
+        Storage::Integer { .. } => query.bind(values.map(integer).collect::<Vec<_>>()),
+        Storage::Boolean { native: true } => query.bind(values.map(boolean).collect::<Vec<_>>()),
+        Storage::Boolean { native: false } => {
+            query.bind(values.map(|value| boolean(value).map(i64::from)).collect::<Vec<_>>())
+        }
+        Storage::Moment { .. } => query.bind(values.map(timestamp).collect::<Vec<_>>()),
+        Storage::Formatted(format) if format.is_number() => {
+            query.bind(values.map(|value| number_of(value, format)).collect::<Vec<_>>())
+        }
+        Storage::Formatted(format) => {
+            query.bind(values.map(|value| text_of(value, format)).collect::<Vec<_>>())
+        }
     }
 }
 
-/// PostgreSQL holds no NUL in text and no `\u0000` in jsonb; the replacement character stands for it.
-fn text(value: &Value) -> Option<Cow<'_, str>> {
-    match value {
-        Value::Text(text) if text.contains('\0') => Some(Cow::Owned(text.replace('\0', "\u{fffd}"))),
-        Value::Text(text) => Some(Cow::Borrowed(text)),
-        Value::Json(json) if json.contains("\\u0000") => Some(Cow::Owned(without_nul_escapes(json))),
-        Value::Json(json) => Some(Cow::Borrowed(json)),
-        _ => None,
-    }
-}
-
-fn without_nul_escapes(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(at) = rest.find('\\') {
-        let (before, escape) = rest.split_at(at);
-        out.push_str(before);
-        let length = if escape.starts_with("\\u") { 6 } else { 2 };
-        let (escape, behind) = escape.split_at(length.min(escape.len()));
-        out.push_str(if escape == "\\u0000" { "\u{fffd}" } else { escape });
-        rest = behind;
-    }
-    out.push_str(rest);
-    out
+fn text(value: &Value) -> Option<&str> {
+    if let Value::Text(text) | Value::Json(text) = value { Some(text) } else { None }
 }
 
 fn integer(value: &Value) -> Option<i64> {
@@ -161,17 +163,4 @@ fn boolean(value: &Value) -> Option<bool> {
 
 fn timestamp(value: &Value) -> Option<OffsetDateTime> {
     if let Value::Timestamp(ms) = value { moment(*ms) } else { None }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nul_escapes_are_replaced_and_escaped_backslashes_are_not() {
-        assert_eq!(
-            without_nul_escapes(r#"{"a":"x\u0000y\\u0000\n\u0041"}"#),
-            "{\"a\":\"x\u{fffd}y\\\\u0000\\n\\u0041\"}"
-        );
-    }
 }

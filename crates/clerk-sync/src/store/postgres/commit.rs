@@ -105,7 +105,8 @@ impl PostgresStore {
         strangers: bool,
     ) -> Result<Vec<Applied>, StoreError> {
         let before = self.entries(connection, look, &plan::users(batch)).await?;
-        let plan = plan::plan(batch, &before);
+        let mut plan = plan::plan(batch, &before);
+        plan.fill(&self.mapping)?;
         if !(plan.writes_nothing() && notes.is_empty()) {
             self.write(connection, &plan, notes, strangers).await?;
         }
@@ -137,7 +138,7 @@ impl PostgresStore {
     ) -> Result<(), StoreError> {
         let shape = Shape::of(plan, notes, strangers);
         let sql = self.sql.statement(shape);
-        let query = bind::plan(self.prepared(&sql), plan, notes, shape, &self.mapping);
+        let query = bind::plan(self.prepared(&sql), plan, notes, shape, &self.mapping, &self.fit);
         query.execute(connection).await.map(|_| ()).map_err(|error| {
             if shape.lease && WriteSql::has_lost_lease(&error) {
                 return StoreError::new(StoreErrorKind::Overtaken, COMMITTING, "");

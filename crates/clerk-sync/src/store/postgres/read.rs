@@ -1,8 +1,8 @@
 //! Reading entries, rows and the feed.
 
-use super::{PostgresStore, errors::storing};
+use super::{PostgresStore, column, errors::storing};
 use crate::{
-    mapping::{Kind, Mapping, Row, quoted},
+    mapping::{Mapping, Row, quoted},
     store::{
         Deletions, Entry, FeedPage, Presence, StoreError, StoreErrorKind,
         session::Session,
@@ -75,7 +75,7 @@ impl PostgresStore {
     }
 
     pub(super) async fn read_row(&self, user: &UserId) -> Result<Option<Row>, StoreError> {
-        let sql = format!("{} where {} = $1", select(&self.mapping), quoted(&self.mapping.key().name, '"'));
+        let sql = format!("{} where {} = $1", self.select(), quoted(&self.mapping.key().name, '"'));
         Ok(self.select_rows(sql, user.as_str(), true).await?.pop())
     }
 
@@ -83,9 +83,13 @@ impl PostgresStore {
         let key = quoted(&self.mapping.key().name, '"');
         let sql = format!(
             "{} where {key} collate \"C\" > $1 order by {key} collate \"C\" limit {limit}",
-            select(&self.mapping)
+            self.select()
         );
         self.select_rows(sql, after.map_or("", UserId::as_str), false).await
+    }
+
+    fn select(&self) -> String {
+        format!("select {} from {}", values(&self.mapping, ""), self.mapping.table().quoted('"'))
     }
 
     async fn select_rows(&self, sql: String, bound: &str, often: bool) -> Result<Vec<Row>, StoreError> {
@@ -112,18 +116,8 @@ impl PostgresStore {
 
 /// The mapped columns, behind `prefix`, so that each reads back as text or a 64-bit integer.
 pub(super) fn values(mapping: &Mapping, prefix: &str) -> String {
-    let columns = mapping.columns().iter().map(|column| {
-        let name = format!("{prefix}{}", quoted(&column.name, '"'));
-        match column.kind {
-            Kind::Text | Kind::Integer => name,
-            Kind::Boolean => format!("{name}::integer::bigint"),
-            Kind::Timestamp => format!("(extract(epoch from {name}) * 1000)::bigint"),
-            Kind::Json => format!("{name}::text"),
-        }
-    });
+    let columns = mapping.columns().iter().zip(mapping.storages());
+    let columns =
+        columns.map(|(mapped, held)| column::read(&format!("{prefix}{}", column::name(&mapped.name)), *held));
     columns.collect::<Vec<_>>().join(", ")
-}
-
-fn select(mapping: &Mapping) -> String {
-    format!("select {} from {}", values(mapping, ""), mapping.table().quoted('"'))
 }

@@ -2,8 +2,15 @@
 
 mod notes;
 
-use super::super::{Notes, plan::Plan};
-use crate::mapping::{Column, Kind, Mapping, quoted};
+use super::{
+    super::{
+        Notes,
+        judge::{Fit, Held},
+        plan::Plan,
+    },
+    column,
+};
+use crate::mapping::{FillContent, Mapping, Storage};
 use std::{
     collections::HashMap,
     fmt::Write as _,
@@ -80,26 +87,32 @@ const WAS_TYPES: [&str; 6] = ["smallint", "bigint", "bigint", "bytea", "bigint",
 const CHANGE_TYPES: [&str; 6] = ["text", "text", "text", "text", "bigint", "bigint"];
 
 impl WriteSql {
-    pub(super) fn new(mapping: &Mapping) -> Self {
+    pub(super) fn new(mapping: &Mapping, fit: &Fit) -> Self {
         let table = mapping.table().quoted('"');
-        let key = quoted(&mapping.key().name, '"');
-        let names: Vec<String> = mapping.columns().iter().map(|column| quoted(&column.name, '"')).collect();
-        let numbered = |each: fn(&Column, usize) -> String| {
-            let parts = mapping.columns().iter().enumerate().map(|(i, column)| each(column, i + 1));
-            parts.collect::<Vec<_>>().join(", ")
-        };
-        let insert = RowSql {
-            into: format!("insert into {table} ({})", names.join(", ")),
-            values: numbered(|column, i| match column.kind {
-                Kind::Json => format!("t.c{i}::jsonb"),
-                _ => format!("t.c{i}"),
-            }),
-            types: mapping.columns().iter().map(|column| array_type(column.kind)).collect(),
-            aliases: numbered(|_, i| format!("c{i}")),
-        };
-        let others =
-            names.iter().filter(|name| **name != key).map(|name| format!("{name} = excluded.{name}"));
-        let update = others.collect::<Vec<_>>().join(", ");
+        let key = column::name(&mapping.key().name);
+        let mut insert = Columns::default();
+        let mut update = Vec::new();
+        for (mapped, held) in mapping.columns().iter().zip(&fit.columns) {
+            let name = column::name(&mapped.name);
+            if name != key {
+                update.push(format!("{name} = excluded.{name}"));
+            }
+            insert.bound(name, held);
+        }
+        for (fill, held) in mapping.fills().iter().zip(&fit.fills) {
+            let name = column::name(&fill.name);
+            let FillContent::Now { refresh } = fill.content else {
+                insert.bound(name, held);
+                continue;
+            };
+            let now = column::now(held.storage);
+            if refresh {
+                update.push(format!("{name} = {now}"));
+            }
+            insert.computed(name, now);
+        }
+        let insert = insert.into_sql(&table);
+        let update = update.join(", ");
         let action = if update.is_empty() { "nothing".to_owned() } else { format!("update set {update}") };
         Self {
             insert,
@@ -254,11 +267,34 @@ impl Parameters {
     }
 }
 
-fn array_type(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Text | Kind::Json => "text",
-        Kind::Integer => "bigint",
-        Kind::Boolean => "boolean",
-        Kind::Timestamp => "timestamptz",
+/// The columns of an insert.
+#[derive(Default)]
+struct Columns {
+    names: Vec<String>,
+    values: Vec<String>,
+    storages: Vec<Storage>,
+}
+
+impl Columns {
+    /// One whose values are bound, as an array.
+    fn bound(&mut self, name: String, held: &Held) {
+        self.storages.push(held.storage);
+        self.names.push(name);
+        self.values.push(column::written(held, &format!("t.c{}", self.storages.len())));
+    }
+
+    fn computed(&mut self, name: String, value: &str) {
+        self.names.push(name);
+        self.values.push(value.to_owned());
+    }
+
+    fn into_sql(self, table: &str) -> RowSql {
+        let aliases = (1..=self.storages.len()).map(|i| format!("c{i}"));
+        RowSql {
+            into: format!("insert into {table} ({})", self.names.join(", ")),
+            values: self.values.join(", "),
+            types: self.storages.into_iter().map(column::array_type).collect(),
+            aliases: aliases.collect::<Vec<_>>().join(", "),
+        }
     }
 }

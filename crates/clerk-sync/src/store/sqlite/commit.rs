@@ -1,15 +1,17 @@
 //! The one door, on SQLite.
 
-use super::{LiteQuery, SqliteStore, Tx, built_query, errors::storing};
+use super::{LiteQuery, SqliteStore, Tx, built_query, column, errors::storing};
 use crate::{
-    mapping::{Mapping, Row, Value, iso_text, quoted},
+    mapping::Mapping,
     observation::Observation,
     store::{
         Applied, Entry, Notes, StoreError,
+        judge::Fit,
         multirow::{placeholders, runs, tuples},
         plan::{self, Plan, PlannedChange},
         provenance,
         stored::{digest_bytes, read_entry, state_code},
+        written::Written,
     },
     user_id::UserId,
 };
@@ -21,6 +23,7 @@ const COMMITTING: &str = "writing users";
 /// Statements that depend on the mapping.
 #[derive(Debug)]
 pub(super) struct RowSql {
+    written: Written,
     /// Up to `values`.
     insert: String,
     /// Behind the values.
@@ -30,18 +33,21 @@ pub(super) struct RowSql {
 }
 
 impl RowSql {
-    pub(super) fn new(mapping: &Mapping) -> Self {
+    pub(super) fn new(mapping: &Mapping, fit: &Fit) -> Self {
         let table = mapping.table().quoted('"');
-        let key = quoted(&mapping.key().name, '"');
-        let names: Vec<String> = mapping.columns().iter().map(|column| quoted(&column.name, '"')).collect();
-        let others =
-            names.iter().filter(|name| **name != key).map(|name| format!("{name} = excluded.{name}"));
-        let update = others.collect::<Vec<_>>().join(", ");
+        let key = column::name(&mapping.key().name);
+        let written = Written::new(mapping, fit, column::name, column::now);
+        let set = written.set.iter().map(|(name, value)| match value.as_str() {
+            "?" => format!("{name} = excluded.{name}"),
+            value => format!("{name} = {value}"),
+        });
+        let update = set.collect::<Vec<_>>().join(", ");
         let action = if update.is_empty() { "nothing".to_owned() } else { format!("update set {update}") };
         Self {
-            insert: format!("insert into {table} ({}) values ", names.join(", ")),
+            insert: format!("insert into {table} ({}) values ", written.names.join(", ")),
             resolution: format!(" on conflict ({key}) do {action}"),
             delete: format!("delete from {table} where {key} in "),
+            written,
         }
     }
 }
@@ -58,7 +64,8 @@ impl SqliteStore {
         let mut tx = self.begin(COMMITTING).await?;
         self.check_lease(&mut tx, notes).await?;
         let before = read_entries(&mut tx, &plan::users(batch)).await?;
-        let plan = plan::plan(batch, &before);
+        let mut plan = plan::plan(batch, &before);
+        plan.fill(&self.mapping)?;
         if plan.writes_nothing() && notes.is_empty() {
             tx.rollback().await.map_err(storing(COMMITTING))?;
             return Ok(plan.applied);
@@ -82,10 +89,12 @@ impl SqliteStore {
             execute(tx, run.iter().fold(built_query(sql), |query, entry| bind_entry(query, entry))).await?;
         }
         for run in runs(&plan.rows) {
-            let columns = self.mapping.columns().len();
-            let sql = format!("{}{}{}", self.sql.insert, tuples(columns, run.len()), self.sql.resolution);
-            execute(tx, run.iter().fold(built_query(sql), |query, planned| bind_row(query, planned.row)))
-                .await?;
+            let written = &self.sql.written;
+            let sql = format!("{}{}{}", self.sql.insert, written.tuples(run.len()), self.sql.resolution);
+            let values = run.iter().flat_map(|planned| written.inserted(planned));
+            let query =
+                values.fold(built_query(sql), |query, (value, held)| column::bind(query, value, held));
+            execute(tx, query).await?;
         }
         delete_where(tx, &self.sql.delete, &plan.deleted).await?;
         delete_where(tx, "delete from clerk_sync_dead_letters where user_id in ", &plan.healed).await?;
@@ -166,14 +175,4 @@ fn bind_entry<'q>(query: LiteQuery<'q>, (user, entry): &(&'q UserId, Entry)) -> 
         .bind(standing.fingerprint.0)
         .bind(entry.created_at)
         .bind(standing.lifted_as_of)
-}
-
-fn bind_row<'q>(query: LiteQuery<'q>, row: &'q Row) -> LiteQuery<'q> {
-    row.iter().fold(query, |query, value| match value {
-        Value::Null => query.bind(None::<&str>),
-        Value::Text(text) | Value::Json(text) => query.bind(text.as_str()),
-        Value::Integer(number) => query.bind(number),
-        Value::Boolean(truth) => query.bind(truth),
-        Value::Timestamp(ms) => query.bind(iso_text(*ms)),
-    })
 }

@@ -2,10 +2,13 @@
 
 use super::{SqliteStore, Tx, errors::storing};
 use crate::{
-    mapping::{Column, Kind, Mapping, quoted},
+    mapping::{Column, Kind, Mapping, MomentFormat, quoted},
     store::{
         SchemaState, StoreError,
-        schema::{Migration, UsersTable, judge_users_table, too_new},
+        dialect::Dialect,
+        fit::{fit, kind_of},
+        judge::Fit,
+        schema::{Migration, UsersTable, judge_users_table, too_new, users_table_findings},
     },
 };
 use sqlx::{AssertSqlSafe, Row as _};
@@ -41,8 +44,8 @@ impl SqliteStore {
                 .await?;
             done.push(format!("schema {}: {}", migration.version, migration.name));
         }
-        let columns = self.users_columns(&mut tx).await?;
-        match judge_users_table(&self.mapping, columns.as_deref(), ours.as_deref())? {
+        let shape = self.users_shape(&mut tx).await?;
+        match judge_users_table(&self.mapping, shape.as_ref(), ours.as_deref(), Dialect::Sqlite)? {
             UsersTable::Ready => {}
             UsersTable::Missing => {
                 execute(&mut tx, &create_table(&self.mapping)).await?;
@@ -65,19 +68,21 @@ impl SqliteStore {
     pub(super) async fn read_schema(&self) -> Result<SchemaState, StoreError> {
         let mut tx = self.begin("checking the schema").await?;
         let (found, ours) = version(&mut tx).await?;
-        let columns = self.users_columns(&mut tx).await?;
-        let users_table = judge_users_table(&self.mapping, columns.as_deref(), ours.as_deref())?;
-        Ok(SchemaState { found, known: KNOWN, users_table_ready: users_table == UsersTable::Ready })
+        let shape = self.users_shape(&mut tx).await?;
+        let (shape, ours) = (shape.as_ref(), ours.as_deref());
+        let users_table = users_table_findings(&self.mapping, shape, ours, Dialect::Sqlite);
+        Ok(SchemaState { found, known: KNOWN, users_table })
     }
 
-    /// The users table's columns; `None` without such a table.
-    async fn users_columns(&self, tx: &mut Tx) -> Result<Option<Vec<String>>, StoreError> {
-        let table = self.mapping.table();
-        let sql = "select name from pragma_table_info(?, ?) order by cid";
-        let query = sqlx::query(sql).bind(&table.name).bind(table.schema.as_deref().unwrap_or("main"));
-        let rows = query.fetch_all(&mut **tx).await.map_err(storing(DOING))?;
-        let names: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get(0)).collect();
-        Ok(Some(names.map_err(storing(DOING))?).filter(|names| !names.is_empty()))
+    /// How the mapping is written into the table that is there.
+    pub(super) async fn fit_to_table(&self) -> Result<Fit, StoreError> {
+        let mut tx = self.begin(DOING).await?;
+        let shape = self.users_shape(&mut tx).await?;
+        tx.rollback().await.map_err(storing(DOING))?;
+        match shape {
+            Some(shape) => fit(&self.mapping, &shape, Dialect::Sqlite),
+            None => Ok(self.fit.clone()),
+        }
     }
 }
 
@@ -97,12 +102,19 @@ async fn execute(tx: &mut Tx, sql: &str) -> Result<(), StoreError> {
 }
 
 fn definition(column: &Column, key: &str) -> String {
-    let kind = match column.kind {
+    let kind = match column.format {
+        Some(MomentFormat::Milliseconds | MomentFormat::Seconds) => "integer",
+        _ => type_of(column.kind),
+    };
+    format!("{} {kind}{key}", quoted(&column.name, '"'))
+}
+
+fn type_of(kind: Kind) -> &'static str {
+    match kind {
         // A moment is ISO 8601 text in UTC.
         Kind::Text | Kind::Timestamp | Kind::Json => "text",
         Kind::Integer | Kind::Boolean => "integer",
-    };
-    format!("{} {kind}{key}", quoted(&column.name, '"'))
+    }
 }
 
 fn create_table(mapping: &Mapping) -> String {
@@ -110,10 +122,12 @@ fn create_table(mapping: &Mapping) -> String {
     let columns = columns.map(|(i, column)| {
         definition(column, if i == mapping.key_position() { " primary key not null" } else { "" })
     });
+    let fills = mapping.fills().iter();
+    let fills = fills.map(|fill| format!("{} {}", quoted(&fill.name, '"'), type_of(kind_of(&fill.content))));
     format!(
         "create table {} (\n    {}\n)",
         mapping.table().quoted('"'),
-        columns.collect::<Vec<_>>().join(",\n    ")
+        columns.chain(fills).collect::<Vec<_>>().join(",\n    ")
     )
 }
 

@@ -1,8 +1,8 @@
 //! Reading entries, rows and the feed.
 
-use super::{SqliteStore, built_query, errors::storing};
+use super::{SqliteStore, built_query, column, errors::storing};
 use crate::{
-    mapping::{Kind, Mapping, Row, quoted},
+    mapping::{Mapping, Row, quoted},
     store::{
         Deletions, Entry, FeedPage, Presence, StoreError,
         stored::{read_change, read_deletions, read_entry, read_presence, read_row},
@@ -76,16 +76,9 @@ impl SqliteStore {
 
 /// The mapped columns, behind `prefix`, so that each reads back as text or a 64-bit integer.
 pub(super) fn values(mapping: &Mapping, prefix: &str) -> String {
-    let columns = mapping.columns().iter().map(|column| {
-        let name = format!("{prefix}{}", quoted(&column.name, '"'));
-        match column.kind {
-            Kind::Text | Kind::Integer | Kind::Json => name,
-            Kind::Boolean => format!("cast({name} as integer)"),
-            Kind::Timestamp => {
-                format!("cast(round((julianday({name}) - 2440587.5) * 86400000.0) as integer)")
-            }
-        }
-    });
+    let columns = mapping.columns().iter().zip(mapping.storages());
+    let columns =
+        columns.map(|(mapped, held)| column::read(&format!("{prefix}{}", column::name(&mapped.name)), *held));
     columns.collect::<Vec<_>>().join(", ")
 }
 

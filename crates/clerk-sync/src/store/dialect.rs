@@ -1,0 +1,99 @@
+//! The statements that mend a users table, in each database's words.
+
+use super::shape::ColumnShape;
+use crate::mapping::{Kind, Mapping, quoted};
+
+/// A kind of database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Postgres,
+    MySql,
+    Sqlite,
+}
+
+impl Dialect {
+    /// Whether text can hold U+0000.
+    pub(super) fn holds_nul(self) -> bool {
+        self != Self::Postgres
+    }
+
+    fn name(self, name: &str) -> String {
+        quoted(name, self.quote())
+    }
+
+    fn quote(self) -> char {
+        if self == Self::MySql { '`' } else { '"' }
+    }
+
+    fn type_of(self, kind: Kind) -> &'static str {
+        match (self, kind) {
+            (Self::MySql, Kind::Text) => "varchar(255)",
+            (_, Kind::Text) => "text",
+            (Self::Sqlite, Kind::Integer | Kind::Boolean) => "integer",
+            (_, Kind::Integer) => "bigint",
+            (_, Kind::Boolean) => "boolean",
+            (Self::Postgres, Kind::Timestamp) => "timestamptz(3)",
+            (Self::MySql, Kind::Timestamp) => "datetime(3)",
+            (Self::Sqlite, Kind::Timestamp | Kind::Json) => "text",
+            (Self::Postgres, Kind::Json) => "jsonb",
+            (Self::MySql, Kind::Json) => "json",
+        }
+    }
+
+    fn alter(self, mapping: &Mapping) -> String {
+        format!("alter table {}", mapping.table().quoted(self.quote()))
+    }
+
+    pub(super) fn add_column(self, mapping: &Mapping, column: &str, kind: Kind) -> String {
+        format!("{} add column {} {}", self.alter(mapping), self.name(column), self.type_of(kind))
+    }
+
+    pub(super) fn change_type(self, mapping: &Mapping, column: &str, kind: Kind) -> String {
+        let (alter, column, kind) = (self.alter(mapping), self.name(column), self.type_of(kind));
+        match self {
+            Self::Postgres => format!("{alter} alter column {column} type {kind}"),
+            Self::MySql => format!("{alter} modify column {column} {kind}"),
+            Self::Sqlite => format!("a new table with {column} {kind}: SQLite changes no types"),
+        }
+    }
+
+    pub(super) fn add_unique(self, mapping: &Mapping, column: &str) -> String {
+        match self {
+            Self::Sqlite => {
+                let index = self.name(&format!("{}_{column}_key", mapping.table().name));
+                // The schema stands before the index's name, and not before the table's.
+                let schema =
+                    mapping.table().schema.as_deref().map(|schema| format!("{}.", self.name(schema)));
+                format!(
+                    "create unique index {}{index} on {} ({})",
+                    schema.unwrap_or_default(),
+                    self.name(&mapping.table().name),
+                    self.name(column)
+                )
+            }
+            _ => format!("{} add unique ({})", self.alter(mapping), self.name(column)),
+        }
+    }
+
+    pub(super) fn drop_not_null(self, mapping: &Mapping, column: &ColumnShape) -> String {
+        let (alter, name) = (self.alter(mapping), self.name(&column.name));
+        match self {
+            Self::Postgres => format!("{alter} alter column {name} drop not null"),
+            Self::MySql => format!("{alter} modify column {name} {} null", column.type_name),
+            Self::Sqlite => format!("a new table in which {name} may be null: SQLite changes no columns"),
+        }
+    }
+
+    pub(super) fn grant(self, mapping: &Mapping, statements: &[&str]) -> String {
+        let table = mapping.table().quoted(self.quote());
+        format!("grant {} on {table} to <this database user>", statements.join(", "))
+    }
+
+    /// What makes the table as the settings describe it, for a table to be made by other means.
+    pub(super) fn missing_table_todo(self, mapping: &Mapping) -> String {
+        format!(
+            "correct [users] table, set create = true to have it made, or make it yourself with the columns {}",
+            mapping.columns().iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
+        )
+    }
+}

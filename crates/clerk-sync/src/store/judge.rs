@@ -1,0 +1,264 @@
+//! Holds the mapping against the table that is there. Pure.
+
+use super::{
+    dialect::Dialect,
+    findings::{TableFinding, TableProblem},
+    shape::{ColumnShape, TableShape, storage},
+};
+use crate::mapping::{Column, FillContent, Generator, Kind, Mapping, Source, Storage, Value};
+
+/// The shortest key column that takes Clerk's ids.
+const KEY_CHARS: u32 = 32;
+
+/// How a mapping fits a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fit {
+    /// For each mapped column.
+    pub(super) columns: Vec<Held>,
+    /// For each fill.
+    pub(super) fills: Vec<Held>,
+    /// Names of the unique keys that the id's column has for itself.
+    pub(super) key_names: Vec<String>,
+}
+
+/// How one column is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) storage: Storage,
+    /// See [`ColumnShape::cast`].
+    pub(super) cast: String,
+}
+
+/// A fit, and what is worth a warning; or everything that is wrong.
+pub(super) fn judge(
+    mapping: &Mapping,
+    shape: &TableShape,
+    dialect: Dialect,
+) -> Result<(Fit, Vec<TableFinding>), Vec<TableFinding>> {
+    let mut judgement = Judgement { mapping, shape, dialect, problems: Vec::new(), warnings: Vec::new() };
+    let columns = mapping.columns().iter().map(|column| judgement.column(column)).collect();
+    let fills = mapping.fills().iter().map(|fill| judgement.fill(&fill.name, &fill.content)).collect();
+    let key_names = judgement.key();
+    judgement.unfilled();
+    judgement.denied();
+    let Judgement { problems, warnings, .. } = judgement;
+    match (all(columns), all(fills)) {
+        (Some(columns), Some(fills)) if problems.is_empty() => {
+            Ok((Fit { columns, fills, key_names }, warnings))
+        }
+        _ => Err(problems.into_iter().chain(warnings).collect()),
+    }
+}
+
+fn all<T>(items: Vec<Option<T>>) -> Option<Vec<T>> {
+    items.into_iter().collect()
+}
+
+struct Judgement<'a> {
+    mapping: &'a Mapping,
+    shape: &'a TableShape,
+    dialect: Dialect,
+    problems: Vec<TableFinding>,
+    warnings: Vec<TableFinding>,
+}
+
+impl Judgement<'_> {
+    fn problem(&mut self, what: TableProblem, todo: String) {
+        self.problems.push(TableFinding { problem: what, todo, blocks: true });
+    }
+
+    fn there(&mut self, name: &str, kind: Kind) -> Option<ColumnShape> {
+        let Some(found) = self.shape.column(name) else {
+            let alike = self.shape.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
+            let todo = match alike {
+                Some(alike) => format!("name it as the table spells it: {:?}", alike.name),
+                None => format!(
+                    "correct the name in [users.columns], or run: {}",
+                    self.dialect.add_column(self.mapping, name, kind)
+                ),
+            };
+            self.problem(TableProblem::MissingColumn { column: name.to_owned() }, todo);
+            return None;
+        };
+        if !found.writable {
+            let todo = "leave it out of [users.columns]: the database makes its value".to_owned();
+            self.problem(TableProblem::NotWritable { column: name.to_owned() }, todo);
+            return None;
+        }
+        Some(found.clone())
+    }
+
+    fn column(&mut self, column: &Column) -> Option<Held> {
+        let found = self.there(&column.name, column.kind)?;
+        let held = storage(column.kind, column.format, found.holds, self.dialect.holds_nul());
+        let Some(held) = held else {
+            let what = match column.format {
+                Some(format) if column.kind == Kind::Timestamp => {
+                    format!("timestamp in the format {:?}", format.name())
+                }
+                _ => column.kind.name().to_owned(),
+            };
+            let todo = match column.kind {
+                Kind::Timestamp if column.format.is_some() => {
+                    "choose another format (ms, s, iso, sql), or none for a column with a type of its own"
+                        .to_owned()
+                }
+                kind => format!(
+                    "choose another `type` or source for it in [users.columns], or run: {}",
+                    self.dialect.change_type(self.mapping, &column.name, kind)
+                ),
+            };
+            let (column, type_name) = (column.name.clone(), found.type_name);
+            self.problem(TableProblem::WrongType { column, type_name, what }, todo);
+            return None;
+        };
+        if !found.nullable && may_be_null(column) {
+            let todo = format!(
+                "give it a default in [users.columns] ({} = {{ from = \"{}\", default = ... }}), or run: {}",
+                column.name,
+                column.source,
+                self.dialect.drop_not_null(self.mapping, &found)
+            );
+            let problem = TableProblem::MayBeNull { column: column.name.clone() };
+            self.warnings.push(TableFinding { problem, todo, blocks: false });
+        }
+        Some(Held { storage: held, cast: found.cast })
+    }
+
+    fn fill(&mut self, name: &str, content: &FillContent) -> Option<Held> {
+        let kind = match content {
+            FillContent::Value(value) => value.kind().unwrap_or(Kind::Text),
+            FillContent::Generated(_) => Kind::Text,
+            FillContent::Now { .. } => Kind::Timestamp,
+        };
+        let found = self.there(name, kind)?;
+        let held = storage(kind, None, found.holds, self.dialect.holds_nul());
+        let fits = held.filter(|storage| match content {
+            FillContent::Value(value) => storage.fit(value.clone(), Default::default()).is_ok(),
+            FillContent::Generated(Generator::Uuid7) => storage_chars(*storage) >= 36,
+            FillContent::Generated(generator) => {
+                *storage != Storage::Uuid && storage_chars(*storage) >= generated_chars(*generator)
+            }
+            FillContent::Now { .. } => true,
+        });
+        let Some(held) = fits else {
+            let what = match content {
+                FillContent::Value(_) => "the value that [users.columns] gives it".to_owned(),
+                FillContent::Generated(generator) => format!("what {:?} generates", generator.name()),
+                FillContent::Now { .. } => "a moment".to_owned(),
+            };
+            let todo = "correct it in [users.columns], or change the column's type".to_owned();
+            let (column, type_name) = (name.to_owned(), found.type_name);
+            self.problem(TableProblem::WrongType { column, type_name, what }, todo);
+            return None;
+        };
+        Some(Held { storage: held, cast: found.cast })
+    }
+
+    fn key(&mut self) -> Vec<String> {
+        let key = self.mapping.key();
+        let Some(found) = self.shape.column(&key.name) else { return Vec::new() };
+        let names = self.shape.keys_on(&key.name);
+        let column = key.name.clone();
+        if names.is_empty() {
+            let todo = format!("run: {}", self.dialect.add_unique(self.mapping, &column));
+            self.problem(TableProblem::NotUnique { column }, todo);
+        } else if let super::shape::Holds::Text { chars: Some(chars), .. } = found.holds
+            && chars < KEY_CHARS
+        {
+            let todo = format!("run: {}", self.dialect.change_type(self.mapping, &column, Kind::Text));
+            self.problem(TableProblem::KeyTooShort { column, chars }, todo);
+        }
+        names
+    }
+
+    fn unfilled(&mut self) {
+        let mapped = |name: &str| {
+            self.mapping.columns().iter().any(|column| column.name == name)
+                || self.mapping.fills().iter().any(|fill| fill.name == name)
+        };
+        let left: Vec<ColumnShape> = self
+            .shape
+            .columns
+            .iter()
+            .filter(|column| !column.nullable && !column.filled && !mapped(&column.name))
+            .cloned()
+            .collect();
+        for column in left {
+            let todo = format!(
+                "fill it in [users.columns], for example {}, or run: {}",
+                example_fill(&column),
+                self.dialect.drop_not_null(self.mapping, &column)
+            );
+            self.problem(TableProblem::Unfilled { column: column.name }, todo);
+        }
+    }
+
+    fn denied(&mut self) {
+        if self.shape.denied.is_empty() {
+            return;
+        }
+        let todo =
+            format!("run as the table's owner: {}", self.dialect.grant(self.mapping, &self.shape.denied));
+        self.problem(TableProblem::Denied { statements: self.shape.denied.clone() }, todo);
+    }
+}
+
+/// Whether Clerk may have nothing for it.
+fn may_be_null(column: &Column) -> bool {
+    if column.default.is_some() || column.source.is_id() {
+        return false;
+    }
+    match &column.source {
+        Source::Constant(value) => *value == Value::Null,
+        Source::Path(path) => !matches!(
+            path.iter().map(String::as_str).collect::<Vec<_>>()[..],
+            ["created_at"
+                | "updated_at"
+                | "banned"
+                | "locked"
+                | "has_image"
+                | "image_url"
+                | "public_metadata"]
+                | ["password_enabled" | "two_factor_enabled" | "totp_enabled" | "backup_code_enabled"]
+                | ["delete_self_enabled" | "create_organization_enabled"]
+        ),
+        _ => true,
+    }
+}
+
+fn storage_chars(storage: Storage) -> u32 {
+    match storage {
+        Storage::Text { chars, bytes, .. } => chars.unwrap_or(u32::MAX).min(bytes.unwrap_or(u32::MAX)),
+        Storage::Uuid => 36,
+        _ => 0,
+    }
+}
+
+fn generated_chars(generator: Generator) -> u32 {
+    match generator {
+        Generator::Uuid7 => 36,
+        Generator::Cuid2 => 24,
+        Generator::Nanoid => 21,
+        Generator::ClerkId => KEY_CHARS,
+    }
+}
+
+/// A line for the settings that would fill the column.
+fn example_fill(column: &ColumnShape) -> String {
+    use super::shape::Holds;
+    let value = match column.holds {
+        Holds::Uuid => "{ generate = \"uuid7\" }",
+        Holds::Moment { .. } | Holds::TextMoment => "{ generate = \"now\" }",
+        Holds::Integer { boolean: false, .. } => "{ initial = 0 }",
+        Holds::Integer { boolean: true, .. } | Holds::Boolean => "{ initial = false }",
+        _ if column.name.eq_ignore_ascii_case("id") => "{ generate = \"uuid7\" }",
+        _ => "{ initial = \"\" }",
+    };
+    let bare = !column.name.is_empty()
+        && column.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    if bare { format!("{} = {value}", column.name) } else { format!("{:?} = {value}", column.name) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,206 @@
+use super::*;
+use crate::{
+    mapping::{Fill, MappingSpec, MomentFormat, TableName},
+    store::shape::{Holds, UniqueKey},
+};
+use rstest::rstest;
+
+const TEXT: Holds = Holds::Text { chars: None, bytes: None };
+
+fn column(name: &str, holds: Holds) -> ColumnShape {
+    ColumnShape {
+        name: name.to_owned(),
+        cast: String::new(),
+        type_name: "a type".to_owned(),
+        holds,
+        nullable: true,
+        filled: false,
+        writable: true,
+    }
+}
+
+fn shape(columns: Vec<ColumnShape>) -> TableShape {
+    let unique = vec![UniqueKey { name: "key".to_owned(), columns: vec!["clerk_id".to_owned()] }];
+    TableShape { columns, unique, denied: Vec::new() }
+}
+
+fn spec(columns: &[(&str, &str)]) -> MappingSpec {
+    let columns = columns.iter().map(|(name, source)| Column::from_source(name, source).expect("a source"));
+    let table = TableName::parse("app.People").expect("a name");
+    MappingSpec { table, create: false, columns: columns.collect(), ..MappingSpec::default() }
+}
+
+fn mapping(columns: &[(&str, &str)]) -> Mapping {
+    Mapping::try_new(spec(columns)).expect("a mapping")
+}
+
+fn problems(mapping: &Mapping, shape: &TableShape, dialect: Dialect) -> Vec<String> {
+    let findings = judge(mapping, shape, dialect).err().unwrap_or_default();
+    findings.iter().filter(|finding| finding.blocks).map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_table_that_fits_is_written_as_it_is() {
+    let mapping = mapping(&[("clerk_id", "id"), ("joined", "created_at")]);
+    let mut own = column("id", Holds::Uuid);
+    (own.nullable, own.filled) = (false, true);
+    let joined = column("joined", Holds::Moment { zoned: false, step_ms: 1_000 });
+    let shape = shape(vec![own, column("clerk_id", TEXT), joined]);
+    let (fit, warnings) = judge(&mapping, &shape, Dialect::Postgres).expect("it fits");
+    assert_eq!(fit.key_names, ["key"]);
+    assert_eq!(
+        fit.storages(),
+        [
+            Storage::Text { chars: None, bytes: None, nul: false },
+            Storage::Moment { zoned: false, step_ms: 1_000 }
+        ]
+    );
+    assert!(warnings.is_empty(), "{warnings:?}");
+}
+
+#[rstest]
+#[case(Dialect::Postgres, r#"alter table "app"."People" add column "nick" text"#)]
+#[case(Dialect::MySql, "alter table `app`.`People` add column `nick` varchar(255)")]
+#[case(Dialect::Sqlite, r#"alter table "app"."People" add column "nick" text"#)]
+fn an_unknown_column_is_named_with_what_adds_it(#[case] dialect: Dialect, #[case] ddl: &str) {
+    let mapping = mapping(&[("clerk_id", "id"), ("nick", "username")]);
+    let found = problems(&mapping, &shape(vec![column("clerk_id", TEXT)]), dialect);
+    let expected =
+        format!("the table has no column nick: correct the name in [users.columns], or run: {ddl}");
+    assert_eq!(found, [expected]);
+}
+
+#[test]
+fn a_column_in_other_letters_is_pointed_at() {
+    let mapping = mapping(&[("clerk_id", "id"), ("fullname", "full_name")]);
+    let found = problems(
+        &mapping,
+        &shape(vec![column("clerk_id", TEXT), column("fullName", TEXT)]),
+        Dialect::Postgres,
+    );
+    assert_eq!(found, ["the table has no column fullname: name it as the table spells it: \"fullName\""]);
+}
+
+#[test]
+fn a_wrong_type_is_named_with_both_types() {
+    let mapping = mapping(&[("clerk_id", "id"), ("banned", "banned")]);
+    let found =
+        problems(&mapping, &shape(vec![column("clerk_id", TEXT), column("banned", TEXT)]), Dialect::Postgres);
+    assert_eq!(
+        found,
+        [
+            "the column banned has the type a type, which cannot hold boolean: choose another `type` or source for it in \
+          [users.columns], or run: alter table \"app\".\"People\" alter column \"banned\" type boolean"
+        ]
+    );
+}
+
+#[test]
+fn a_format_that_does_not_fit_is_named() {
+    let mut spec = spec(&[("clerk_id", "id"), ("joined", "created_at")]);
+    spec.columns[1].format = Some(MomentFormat::Iso);
+    let mapping = Mapping::try_new(spec).expect("a mapping");
+    let joined = column("joined", Holds::Integer { min: i64::MIN, max: i64::MAX, boolean: false });
+    let found = problems(&mapping, &shape(vec![column("clerk_id", TEXT), joined]), Dialect::MySql);
+    assert!(found[0].contains("cannot hold timestamp in the format \"iso\""), "{found:?}");
+}
+
+#[rstest]
+#[case(Dialect::Postgres, r#"alter table "app"."People" add unique ("clerk_id")"#)]
+#[case(Dialect::MySql, "alter table `app`.`People` add unique (`clerk_id`)")]
+#[case(Dialect::Sqlite, r#"create unique index "app"."People_clerk_id_key" on "People" ("clerk_id")"#)]
+fn the_key_must_be_unique_by_itself(#[case] dialect: Dialect, #[case] ddl: &str) {
+    let mut shape = shape(vec![column("clerk_id", TEXT)]);
+    shape.unique[0].columns.push("tenant".to_owned());
+    let found = problems(&mapping(&[("clerk_id", "id")]), &shape, dialect);
+    let expected = format!("the column clerk_id holds the user's id and is not unique by itself: run: {ddl}");
+    assert_eq!(found, [expected]);
+}
+
+#[test]
+fn a_key_too_short_for_clerks_ids_is_refused() {
+    let short = column("clerk_id", Holds::Text { chars: Some(30), bytes: None });
+    let found = problems(&mapping(&[("clerk_id", "id")]), &shape(vec![short]), Dialect::MySql);
+    assert!(found[0].contains("takes only 30 characters"), "{found:?}");
+    let enough = column("clerk_id", Holds::Text { chars: Some(32), bytes: None });
+    assert!(judge(&mapping(&[("clerk_id", "id")]), &shape(vec![enough]), Dialect::MySql).is_ok());
+}
+
+#[rstest]
+#[case("role", TEXT, "role = { initial = \"\" }")]
+#[case("updatedAt", Holds::Moment { zoned: true, step_ms: 1 }, "updatedAt = { generate = \"now\" }")]
+#[case("id", TEXT, "id = { generate = \"uuid7\" }")]
+#[case("is staff", Holds::Boolean, "\"is staff\" = { initial = false }")]
+fn what_must_be_filled_and_is_not_is_named_with_a_line_that_fills_it(
+    #[case] name: &str,
+    #[case] holds: Holds,
+    #[case] line: &str,
+) {
+    let mut left = column(name, holds);
+    left.nullable = false;
+    let found = problems(
+        &mapping(&[("clerk_id", "id")]),
+        &shape(vec![column("clerk_id", TEXT), left]),
+        Dialect::Postgres,
+    );
+    assert!(found[0].contains(&format!("for example {line}, or run: alter table")), "{found:?}");
+}
+
+#[test]
+fn fills_fill_it() {
+    let fill = |name: &str, content| Fill { name: name.to_owned(), content };
+    let fills = vec![
+        fill("role", FillContent::Value(Value::Text("member".to_owned()))),
+        fill("id", FillContent::Generated(Generator::Cuid2)),
+        fill("touched", FillContent::Now { refresh: true }),
+    ];
+    let mapping = Mapping::try_new(MappingSpec { fills, ..spec(&[("clerk_id", "id")]) }).expect("a mapping");
+    let mut columns =
+        vec![column("clerk_id", TEXT), column("role", Holds::Text { chars: Some(6), bytes: None })];
+    columns.push(column("id", TEXT));
+    columns.push(column("touched", Holds::Integer { min: 0, max: 4_294_967_295, boolean: false }));
+    columns.iter_mut().skip(1).for_each(|column| column.nullable = false);
+    let (fit, _) = judge(&mapping, &shape(columns.clone()), Dialect::MySql).expect("it fits");
+    assert_eq!(fit.fills[2].storage, Storage::Formatted(MomentFormat::Seconds));
+
+    // Too short for the constant, and for what is generated.
+    columns[1].holds = Holds::Text { chars: Some(5), bytes: None };
+    columns[2].holds = Holds::Uuid;
+    let found = problems(&mapping, &shape(columns), Dialect::MySql);
+    assert!(found[0].contains("cannot hold the value that [users.columns] gives it"), "{found:?}");
+    assert!(found[1].contains("cannot hold what \"cuid2\" generates"), "{found:?}");
+}
+
+#[test]
+fn a_column_that_must_not_be_null_is_warned_of_where_clerk_may_have_nothing() {
+    let mapping = mapping(&[("clerk_id", "id"), ("email", "primary_email_address"), ("at", "created_at")]);
+    let mut columns = vec![column("clerk_id", TEXT), column("email", TEXT), column("at", TEXT)];
+    columns.iter_mut().for_each(|column| column.nullable = false);
+    let (_, warnings) = judge(&mapping, &shape(columns), Dialect::Postgres).expect("it fits");
+    let [warning] = &warnings[..] else { panic!("one warning, not {warnings:?}") };
+    assert_eq!(warning.problem, TableProblem::MayBeNull { column: "email".to_owned() });
+    assert!(warning.todo.contains("default = ..."), "{warning}");
+}
+
+#[test]
+fn generated_columns_and_missing_rights_are_named() {
+    let mapping = mapping(&[("clerk_id", "id"), ("name", "full_name")]);
+    let mut shape = shape(vec![column("clerk_id", TEXT), column("name", TEXT)]);
+    shape.columns[1].writable = false;
+    shape.denied = vec!["insert", "delete"];
+    let found = problems(&mapping, &shape, Dialect::Postgres);
+    assert!(found[0].starts_with("the column name cannot be written"), "{found:?}");
+    assert!(found[1].contains("may not insert, delete it"), "{found:?}");
+    assert!(
+        found[1].ends_with("grant insert, delete on \"app\".\"People\" to <this database user>"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn everything_is_named_at_once() {
+    let mapping = mapping(&[("clerk_id", "id"), ("a", "username"), ("b", "banned")]);
+    let mut shape = shape(vec![column("clerk_id", TEXT), column("b", TEXT)]);
+    shape.unique.clear();
+    assert_eq!(problems(&mapping, &shape, Dialect::Sqlite).len(), 3);
+}
