@@ -37,7 +37,8 @@ pub use self::report::{CheckLine, CheckState, Entry, Shown};
 pub use self::resolve::load;
 pub use self::sources::{DEFAULT_FILE, FileText, Sources, process_environment};
 pub use self::users::{
-    Allow, ClaimConfig, ColumnConfig, ColumnContent, ColumnKind, FromClerk, Literal, OnDelete, UsersConfig,
+    Allow, ClaimConfig, ColumnConfig, ColumnContent, ColumnKind, FromClerk, Literal, OnDelete,
+    ReplacementConfig, UsersConfig,
 };
 pub use self::values::{Network, Origin, TrustedProxies};
 use clerk_sync::reconcile::MaxDeletes;

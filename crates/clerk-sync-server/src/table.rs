@@ -4,8 +4,8 @@ use crate::settings::{
     ColumnConfig, ColumnContent, ColumnKind, Literal, Loaded, Problem, Source, UsersConfig,
 };
 use clerk_sync::mapping::{
-    ClaimColumn, Column, Fill, FillContent, Kind, Mapping, MappingSpec, OnDelete, Source as ColumnSource,
-    TableName, Value, read_literal,
+    ClaimColumn, Column, DeletionSpec, Fill, FillContent, Kind, Mapping, MappingSpec, OnDelete,
+    Source as ColumnSource, TableName, Value, read_literal,
 };
 
 /// Checks `[users]`; what is wrong is added to the problems.
@@ -36,11 +36,19 @@ fn spec(users: &UsersConfig) -> Result<MappingSpec, Problem> {
     if users.columns.is_none() {
         columns = default.columns;
     }
-    let on_delete = match users.on_delete {
-        crate::settings::OnDelete::Delete => OnDelete::Delete,
-        crate::settings::OnDelete::Mark => OnDelete::Mark,
-        crate::settings::OnDelete::Anonymize => OnDelete::Anonymize,
-        crate::settings::OnDelete::Keep => OnDelete::Keep,
+    let replacements = users.anonymize.iter().map(|replacement| {
+        let kind = columns.iter().find(|column| column.name == replacement.column).map(|column| column.kind);
+        let value = value(&replacement.value, kind).ok_or_else(|| {
+            let message = format!("[users.anonymize] {}: it is not of the column's type", replacement.column);
+            Problem::at(users.source_of("anonymize"), message)
+        })?;
+        Ok((replacement.column.clone(), value))
+    });
+    let deletion = DeletionSpec {
+        on_delete: on_delete(users.on_delete),
+        on_refused: users.on_delete_refused.map(on_delete),
+        deleted_at: users.deleted_at.clone(),
+        replacements: replacements.collect::<Result<_, Problem>>()?,
     };
     let allow = users.allow.iter().map(|allowed| allowed.as_str().to_owned()).collect();
     let claims = users
@@ -48,7 +56,16 @@ fn spec(users: &UsersConfig) -> Result<MappingSpec, Problem> {
         .iter()
         .map(|claim| ClaimColumn { column: claim.column.clone(), claim: claim.claim.clone() });
     let claims = claims.collect();
-    Ok(MappingSpec { table, create: users.create, on_delete, columns, fills, allow, claims })
+    Ok(MappingSpec { table, create: users.create, deletion, columns, fills, allow, claims })
+}
+
+fn on_delete(setting: crate::settings::OnDelete) -> OnDelete {
+    match setting {
+        crate::settings::OnDelete::Delete => OnDelete::Delete,
+        crate::settings::OnDelete::Mark => OnDelete::Mark,
+        crate::settings::OnDelete::Anonymize => OnDelete::Anonymize,
+        crate::settings::OnDelete::Keep => OnDelete::Keep,
+    }
 }
 
 enum Read {

@@ -11,6 +11,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use std::collections::HashSet;
 
 mod claims;
+mod deletion;
 mod fill;
 mod json;
 mod read;
@@ -21,6 +22,7 @@ mod value;
 mod without_nul;
 
 pub use claims::{ClaimColumn, ClaimsError};
+pub use deletion::{DELETED_AT, Deletion, DeletionSpec, ID_PLACE};
 pub use fill::{Fill, FillContent, Generator, RANDOM_BYTES};
 pub use json::JsonError;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
@@ -90,7 +92,7 @@ pub struct MappingSpec {
     /// Whether we create the table; else an existing one is adopted and never altered.
     pub create: bool,
     /// What a deletion in Clerk does to the row.
-    pub on_delete: OnDelete,
+    pub deletion: DeletionSpec,
     /// The columns, in order.
     pub columns: Vec<Column>,
     /// Columns that are filled when a row is made.
@@ -121,7 +123,7 @@ impl Default for MappingSpec {
         Self {
             table,
             create: true,
-            on_delete: OnDelete::Delete,
+            deletion: DeletionSpec::default(),
             columns,
             fills: Vec::new(),
             allow: Vec::new(),
@@ -173,9 +175,38 @@ pub enum MappingError {
     /// A text that names no claim.
     #[error("[users.claims] {0} = {1:?}: {2}")]
     Claim(String, String, #[source] InvalidSource),
-    /// A feature of a later version.
-    #[error("[users] {0} is not available yet in this version")]
-    NotYet(&'static str),
+    /// Deleting as the way out of a deletion that was refused.
+    #[error(
+        "[users] on_delete_refused says what happens where a row cannot be deleted: mark, anonymize or keep"
+    )]
+    RefusedAgain,
+    /// A way out of what is never refused.
+    #[error(
+        "[users] on_delete_refused goes with on_delete = \"delete\" only: nothing else is refused by other tables"
+    )]
+    NeverRefused,
+    /// A column for a mark that nothing sets.
+    #[error(
+        "[users] deleted_at is set by on_delete = \"mark\" or \"anonymize\": leave it out, or choose one of them"
+    )]
+    NothingMarks,
+    /// The column for the mark is mapped.
+    #[error("[users] deleted_at = {0:?} is in [users.columns] too: leave it out there")]
+    DeletedAtIsMapped(String),
+    /// Replacements that nothing writes.
+    #[error(
+        "[users.anonymize] is used by on_delete = \"anonymize\" or on_delete_refused = \"anonymize\": choose it, or leave the table out"
+    )]
+    NothingAnonymizes,
+    /// A replacement for a column that is not mapped.
+    #[error("[users.anonymize] {0} is not in [users.columns]: only mapped columns are replaced")]
+    ReplacedColumn(String),
+    /// A replacement for the user's id.
+    #[error("[users.anonymize] {0} holds the user's id, which stays: leave it out")]
+    ReplacedKey(String),
+    /// A replacement of another type.
+    #[error("[users.anonymize] {0} must be of the column's type, {1}")]
+    ReplacementKind(String, Kind),
 }
 
 /// A checked mapping from Clerk's user to a table.
@@ -187,6 +218,7 @@ pub struct Mapping {
     /// How each is held.
     storages: Vec<Storage>,
     fills: Vec<Fill>,
+    deletion: Deletion,
     key: usize,
     /// Guarded fields that are cut out of captured documents.
     dropped: Vec<&'static str>,
@@ -227,9 +259,6 @@ impl Mapping {
     /// # Errors
     /// See [`MappingError`].
     pub fn try_new(spec: MappingSpec) -> Result<Self, MappingError> {
-        if spec.on_delete != OnDelete::Delete {
-            return Err(MappingError::NotYet("on_delete other than \"delete\""));
-        }
         if let Some(unknown) = spec.allow.iter().find(|name| !source::GUARDED.contains(&name.as_str())) {
             return Err(MappingError::UnknownAllow(unknown.clone()));
         }
@@ -243,13 +272,15 @@ impl Mapping {
         let storages = spec.columns.iter().map(|column| Storage::of(column.kind)).collect();
         let reader = read::Reader::new(&spec.columns);
         let claims = claims::Claims::try_new(&spec.claims, &spec.columns, &dropped)?;
-        let MappingSpec { table, create, columns, fills, .. } = spec;
+        let MappingSpec { table, create, columns, fills, deletion, .. } = spec;
+        let deletion = Deletion::try_new(deletion, &columns, &fills, key)?;
         Ok(Self {
             table,
             create,
             columns,
             storages,
             fills,
+            deletion,
             key,
             dropped,
             fingerprint,
@@ -293,6 +324,11 @@ impl Mapping {
     /// How the columns hold their values, in the order of [`Mapping::columns`].
     pub fn storages(&self) -> &[Storage] {
         &self.storages
+    }
+
+    /// What a deletion does to a row.
+    pub fn deletion(&self) -> &Deletion {
+        &self.deletion
     }
 
     /// Columns that are filled when a row is made.

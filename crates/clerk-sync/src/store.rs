@@ -43,6 +43,8 @@ mod open;
 mod plan;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+mod removal;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod retry;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]

@@ -101,7 +101,10 @@ impl Service {
         let admin_listener = admin_listener.transpose()?;
         let reconciling =
             tokio::spawn(reconcile(mirror.clone(), schedule(&settings, &mirror)?, stop.clone()));
-        let purging = tokio::spawn(purge_tombstones(mirror.clone(), settings.keep_tombstones, stop.clone()));
+        // Where rows outlive their users, tombstones tell them from rows that nobody accounts for.
+        let keeps_rows = mirror.engine.mapping().deletion().keeps_rows();
+        let keep_tombstones = settings.keep_tombstones.filter(|_| !keeps_rows);
+        let purging = tokio::spawn(purge_tombstones(mirror.clone(), keep_tombstones, stop.clone()));
         let refused = match unbound {
             Some(_) => keep_binding(&mirror, &stop).await.err(),
             None => None,

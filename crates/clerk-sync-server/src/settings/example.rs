@@ -53,10 +53,17 @@ pub fn example() -> String {
     text.push_str(&format!("#create = {}\n", users.create));
     push_comment(
         &mut text,
-        "What happens to the row of a deleted user: delete; not available yet: mark (sets deleted_at), anonymize, \
-         keep.",
+        "What happens to the row of a deleted user: delete, mark (sets deleted_at), anonymize (see [users.anonymize]) or \
+         keep. Whatever it is, the user stays deleted for clerk-sync.",
     );
     text.push_str(&format!("#on_delete = {}\n", quoted(users.on_delete.as_str())));
+    push_comment(
+        &mut text,
+        "What happens instead where rows of other tables refer to it and the database refuses to delete it: mark, \
+         anonymize or keep. Without it such a deletion becomes a dead letter. And the column that mark sets (anonymize \
+         too, if it is named), unless it is deleted_at:",
+    );
+    text.push_str("# on_delete_refused = \"mark\"\n# deleted_at = \"removed_at\"\n");
     push_comment(
         &mut text,
         "Clerk's private_metadata and unsafe_metadata are stored only if they are named here.",
@@ -93,6 +100,13 @@ pub fn example() -> String {
          is made from claims, and a user without a row waits for Clerk:",
     );
     text.push_str("# [users.claims]\n# email = \"email\"\n");
+    text.push('\n');
+    push_comment(
+        &mut text,
+        "What columns become when a row is anonymized; those that are not named become null, and the id stays. {id} stands \
+         for the user's id at Clerk:",
+    );
+    text.push_str("# [users.anonymize]\n# email = \"{id}@deleted.invalid\"\n");
     text
 }
 
@@ -119,18 +133,31 @@ pub fn settings_table() -> String {
 pub(super) fn users_section(users: &UsersConfig) -> String {
     let allow: Vec<String> = users.allow.iter().map(|allow| quoted(allow.as_str())).collect();
     let mut text = format!(
-        "\n[users]\ntable = {}\ncreate = {}\non_delete = {}\nallow = [{}]\n\n[users.columns]\n",
+        "\n[users]\ntable = {}\ncreate = {}\non_delete = {}\n",
         quoted(&users.table),
         users.create,
         quoted(users.on_delete.as_str()),
-        allow.join(", ")
     );
+    if let Some(refused) = users.on_delete_refused {
+        text.push_str(&format!("on_delete_refused = {}\n", quoted(refused.as_str())));
+    }
+    if let Some(column) = &users.deleted_at {
+        text.push_str(&format!("deleted_at = {}\n", quoted(column)));
+    }
+    text.push_str(&format!("allow = [{}]\n\n[users.columns]\n", allow.join(", ")));
     match &users.columns {
         Some(columns) => columns.iter().for_each(|column| push_column(&mut text, column)),
         None => {
             for (name, from) in DEFAULT_COLUMNS {
                 text.push_str(&format!("{name} = {}\n", quoted(from)));
             }
+        }
+    }
+    if !users.anonymize.is_empty() {
+        text.push_str("\n[users.anonymize]\n");
+        for replacement in &users.anonymize {
+            let value = toml_value(&replacement.value.to_json());
+            text.push_str(&format!("{} = {value}\n", quoted(&replacement.column)));
         }
     }
     if !users.claims.is_empty() {
@@ -148,10 +175,7 @@ fn push_column(text: &mut String, column: &ColumnConfig) {
     if let (1, Some(serde_json::Value::String(from))) = (fields.len(), fields.get("from")) {
         return text.push_str(&format!("{name} = {}\n", quoted(from)));
     }
-    let fields = fields.iter().map(|(key, value)| match value {
-        serde_json::Value::String(word) => format!("{key} = {}", quoted(word)),
-        value => format!("{key} = {value}"),
-    });
+    let fields = fields.iter().map(|(key, value)| format!("{key} = {}", toml_value(value)));
     text.push_str(&format!("{name} = {{ {} }}\n", fields.collect::<Vec<_>>().join(", ")));
 }
 
@@ -185,5 +209,12 @@ fn push_comment(text: &mut String, words: &str) {
     }
     if !line.is_empty() {
         text.push_str(&format!("# {line}\n"));
+    }
+}
+
+fn toml_value(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => quoted(text),
+        value => value.to_string(),
     }
 }

@@ -24,8 +24,7 @@ pub fn load(sources: &Sources) -> Loaded {
     let settings = read_all(&mut reader, &users);
     let notes = settings.iter().flat_map(|settings| settings.database_url.notes());
     let notes = notes.map(|note| format!("DATABASE_URL: {note}")).collect();
-    let (entries, mut problems) = reader.finish();
-    problems.extend(users.not_available_yet());
+    let (entries, problems) = reader.finish();
     Loaded { settings, users, problems, notes, entries }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::problem::{Problem, Source};
+use super::problem::Source;
 
 mod column;
 pub(super) mod read;
@@ -19,6 +19,12 @@ pub struct UsersConfig {
     pub create: bool,
     /// What happens to the row of a deleted user.
     pub on_delete: OnDelete,
+    /// What happens to a row that other rows refer to, where deleting it is refused; none: a dead letter.
+    pub on_delete_refused: Option<OnDelete>,
+    /// The column that marks a row as deleted, if the file names one.
+    pub deleted_at: Option<String>,
+    /// What columns become when a row is anonymized; those that are not named become null.
+    pub anonymize: Vec<ReplacementConfig>,
     /// Which guarded documents may be mapped.
     pub allow: Vec<Allow>,
     /// The columns in the order of the file; `None` means the default ones.
@@ -37,6 +43,9 @@ impl Default for UsersConfig {
             table: "users".to_owned(),
             create: true,
             on_delete: OnDelete::Delete,
+            on_delete_refused: None,
+            deleted_at: None,
+            anonymize: Vec::new(),
             allow: Vec::new(),
             columns: None,
             claims: Vec::new(),
@@ -96,6 +105,15 @@ impl Allow {
     }
 }
 
+/// What a column becomes when a row is anonymized: `column = "value"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplacementConfig {
+    /// The column.
+    pub column: String,
+    /// What it becomes; `{id}` in it stands for the user's id.
+    pub value: Literal,
+}
+
 /// A claim of the session token: `column = "claim.path"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimConfig {
@@ -113,19 +131,5 @@ impl UsersConfig {
             (Some(path), Some(line)) => Source::File { path: path.clone(), line: *line },
             _ => Source::Default,
         }
-    }
-
-    /// What is well written but not available in this version.
-    #[must_use]
-    pub fn not_available_yet(&self) -> Vec<Problem> {
-        let problem = |key, message| Problem::at(self.source_of(key), message);
-        let mut problems = Vec::new();
-        if self.on_delete != OnDelete::Delete {
-            let word = self.on_delete.as_str();
-            let message =
-                format!("[users] on_delete = {word:?} comes in a later version; \"delete\" is available now");
-            problems.push(problem("on_delete", message));
-        }
-        problems
     }
 }

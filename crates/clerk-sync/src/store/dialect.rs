@@ -17,8 +17,30 @@ impl Dialect {
         self != Self::Postgres
     }
 
-    fn name(self, name: &str) -> String {
+    /// A column's name for SQL.
+    pub(super) fn name(self, name: &str) -> String {
         quoted(name, self.quote())
+    }
+
+    /// The users table's name for SQL.
+    pub(super) fn table(self, mapping: &Mapping) -> String {
+        mapping.table().quoted(self.quote())
+    }
+
+    /// A text in SQL.
+    pub(super) fn literal(self, text: &str) -> String {
+        let text = if self == Self::MySql { text.replace('\\', "\\\\") } else { text.to_owned() };
+        quoted(&text, '\'')
+    }
+
+    /// Texts one behind the other.
+    pub(super) fn concatenated(self, parts: &[String]) -> String {
+        let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| *part != "''").collect();
+        match (self, parts.len()) {
+            (_, 0) => "''".to_owned(),
+            (Self::MySql, 2..) => format!("concat({})", parts.join(", ")),
+            _ => parts.join(" || "),
+        }
     }
 
     fn quote(self) -> char {
@@ -41,7 +63,7 @@ impl Dialect {
     }
 
     fn alter(self, mapping: &Mapping) -> String {
-        format!("alter table {}", mapping.table().quoted(self.quote()))
+        format!("alter table {}", self.table(mapping))
     }
 
     pub(super) fn add_column(self, mapping: &Mapping, column: &str, kind: Kind) -> String {
@@ -85,7 +107,7 @@ impl Dialect {
     }
 
     pub(super) fn grant(self, mapping: &Mapping, statements: &[&str]) -> String {
-        let table = mapping.table().quoted(self.quote());
+        let table = self.table(mapping);
         format!("grant {} on {table} to <this database user>", statements.join(", "))
     }
 

@@ -15,6 +15,12 @@ pub enum StoreErrorKind {
         /// The constraint.
         constraint: Option<String>,
     },
+    /// The database does not delete a row, because rows of another table refer to it. The constraint's name, where it
+    /// says one.
+    Referenced {
+        /// The constraint.
+        constraint: Option<String>,
+    },
     /// Another process has taken the lease over. Stop what was done under it.
     Overtaken,
     /// Tables, columns or privileges are not as they must be. An operator acts.
@@ -44,7 +50,7 @@ impl StoreError {
 
     /// Whether a row was refused for what it holds.
     pub fn is_rejection(&self) -> bool {
-        matches!(self.kind, StoreErrorKind::Rejected { .. })
+        matches!(self.kind, StoreErrorKind::Rejected { .. } | StoreErrorKind::Referenced { .. })
     }
 
     /// Whether the same call may work soon without anyone's help.
@@ -59,12 +65,18 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Unavailable => "the database cannot answer now",
             StoreErrorKind::Contended => "too many writers at once",
             StoreErrorKind::Rejected { .. } => "the database refused the row",
+            StoreErrorKind::Referenced { .. } => {
+                "rows of another table refer to the row, which therefore stays: delete them, let them be deleted with it, \
+                 or choose [users] on_delete_refused"
+            }
             StoreErrorKind::Overtaken => "another process has taken over",
             StoreErrorKind::Schema => "the database is not as it must be",
             StoreErrorKind::Corrupt => "a row of ours cannot be read",
         };
         write!(f, "{}: {what}", self.doing)?;
-        if let StoreErrorKind::Rejected { constraint: Some(constraint) } = &self.kind {
+        if let StoreErrorKind::Rejected { constraint: Some(constraint) }
+        | StoreErrorKind::Referenced { constraint: Some(constraint) } = &self.kind
+        {
             write!(f, " (constraint {constraint})")?;
         }
         if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", self.detail) }

@@ -39,6 +39,7 @@ impl Fit {
                 })
                 .collect(),
             fills: mapping.fills().iter().map(|fill| held(kind_of(&fill.content))).collect(),
+            deleted_at: mapping.deletion().deleted_at.as_ref().map(|_| held(Kind::Timestamp)),
             key_names: vec![key_name.to_owned()],
         }
     }
@@ -49,8 +50,15 @@ impl Fit {
     }
 }
 
+/// The columns of a table that we make that are not Clerk's: name and kind.
+pub(super) fn extras(mapping: &Mapping) -> Vec<(&str, Kind)> {
+    let fills = mapping.fills().iter().map(|fill| (fill.name.as_str(), kind_of(&fill.content)));
+    let deleted_at = mapping.deletion().deleted_at.iter();
+    fills.chain(deleted_at.map(|name| (name.as_str(), Kind::Timestamp))).collect()
+}
+
 /// The kind of column that a fill needs.
-pub(super) fn kind_of(content: &FillContent) -> Kind {
+fn kind_of(content: &FillContent) -> Kind {
     match content {
         FillContent::Value(value) => value.kind().unwrap_or(Kind::Text),
         FillContent::Generated(_) => Kind::Text,

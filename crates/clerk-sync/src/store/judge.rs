@@ -5,7 +5,9 @@ use super::{
     findings::{TableFinding, TableProblem},
     shape::{ColumnShape, TableShape, storage},
 };
-use crate::mapping::{Column, FillContent, Generator, Kind, Mapping, Source, Storage, Value};
+use crate::mapping::{
+    Column, Deletion, FillContent, Generator, ID_PLACE, Kind, Mapping, OnDelete, Source, Storage, Value,
+};
 
 /// The shortest key column that takes Clerk's ids.
 const KEY_CHARS: u32 = 32;
@@ -17,6 +19,8 @@ pub(super) struct Fit {
     pub(super) columns: Vec<Held>,
     /// For each fill.
     pub(super) fills: Vec<Held>,
+    /// For the column that marks a row as deleted.
+    pub(super) deleted_at: Option<Held>,
     /// Names of the unique keys that the id's column has for itself.
     pub(super) key_names: Vec<String>,
 }
@@ -36,15 +40,17 @@ pub(super) fn judge(
     dialect: Dialect,
 ) -> Result<(Fit, Vec<TableFinding>), Vec<TableFinding>> {
     let mut judgement = Judgement { mapping, shape, dialect, problems: Vec::new(), warnings: Vec::new() };
-    let columns = mapping.columns().iter().map(|column| judgement.column(column)).collect();
+    let columns: Vec<_> = mapping.columns().iter().map(|column| judgement.column(column)).collect();
     let fills = mapping.fills().iter().map(|fill| judgement.fill(&fill.name, &fill.content)).collect();
+    let deleted_at = judgement.deleted_at();
+    judgement.replacements(&columns);
     let key_names = judgement.key();
     judgement.unfilled();
     judgement.denied();
     let Judgement { problems, warnings, .. } = judgement;
     match (all(columns), all(fills)) {
         (Some(columns), Some(fills)) if problems.is_empty() => {
-            Ok((Fit { columns, fills, key_names }, warnings))
+            Ok((Fit { columns, fills, deleted_at, key_names }, warnings))
         }
         _ => Err(problems.into_iter().chain(warnings).collect()),
     }
@@ -155,6 +161,52 @@ impl Judgement<'_> {
         Some(Held { storage: held, cast: found.cast })
     }
 
+    fn deleted_at(&mut self) -> Option<Held> {
+        let name = self.mapping.deletion().deleted_at.clone()?;
+        let found = self.there(&name, Kind::Timestamp)?;
+        let held = storage(Kind::Timestamp, None, found.holds, self.dialect.holds_nul());
+        if held.is_none() || !found.nullable {
+            let todo = match held {
+                None => format!("run: {}", self.dialect.change_type(self.mapping, &name, Kind::Timestamp)),
+                Some(_) => format!("run: {}", self.dialect.drop_not_null(self.mapping, &found)),
+            };
+            let what = if held.is_none() { "a moment" } else { "null, while the user is there" };
+            let (what, type_name) = (what.to_owned(), found.type_name);
+            self.problem(TableProblem::WrongType { column: name, type_name, what }, todo);
+            return None;
+        }
+        held.map(|storage| Held { storage, cast: found.cast })
+    }
+
+    /// What an anonymized row holds must fit too.
+    fn replacements(&mut self, columns: &[Option<Held>]) {
+        let mapping = self.mapping;
+        let deletion = mapping.deletion();
+        if deletion.on_delete != OnDelete::Anonymize && deletion.on_refused != Some(OnDelete::Anonymize) {
+            return;
+        }
+        let replaced = mapping.columns().iter().zip(columns).zip(&deletion.replacements);
+        for ((column, held), replacement) in replaced {
+            let (Some(held), Some(value)) = (held, replacement) else { continue };
+            let Some(found) = self.shape.column(&column.name) else { continue };
+            let fits = match value {
+                Value::Null => found.nullable,
+                value => Deletion::longest(value, held.storage, KEY_CHARS as usize).is_ok(),
+            };
+            if !fits {
+                let todo = format!(
+                    "name what it becomes in [users.anonymize], for example {} = \"deleted\"; {ID_PLACE} stands for the \
+                     user's id, where it must be unique",
+                    column.name
+                );
+                let what = "what [users.anonymize] leaves in it".to_owned();
+                let not_null = if found.nullable { "" } else { " not null" };
+                let (type_name, column) = (format!("{}{not_null}", found.type_name), column.name.clone());
+                self.problem(TableProblem::WrongType { column, type_name, what }, todo);
+            }
+        }
+    }
+
     fn key(&mut self) -> Vec<String> {
         let key = self.mapping.key();
         let Some(found) = self.shape.column(&key.name) else { return Vec::new() };
@@ -176,6 +228,7 @@ impl Judgement<'_> {
         let mapped = |name: &str| {
             self.mapping.columns().iter().any(|column| column.name == name)
                 || self.mapping.fills().iter().any(|fill| fill.name == name)
+                || self.mapping.deletion().deleted_at.as_deref() == Some(name)
         };
         let left: Vec<ColumnShape> = self
             .shape

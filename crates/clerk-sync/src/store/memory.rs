@@ -5,7 +5,7 @@ use super::{
     Presence, SchemaState, Store, StoreError, Summary, plan,
 };
 use crate::{
-    mapping::{Mapping, Row},
+    mapping::{ID_PLACE, Mapping, OnDelete, Row, Value},
     observation::Observation,
     rule::{Change, State},
     user_id::UserId,
@@ -46,6 +46,28 @@ impl MemoryStore {
     /// An empty store. `clock` dates the feed's entries.
     pub fn new(mapping: Arc<Mapping>, clock: Arc<dyn Clock>) -> Self {
         Self { mapping, clock, tables: Mutex::default() }
+    }
+
+    /// What a deletion does to a row. It has no column for a mark.
+    fn remove_row(&self, rows: &mut BTreeMap<UserId, Row>, user: &UserId) {
+        let deletion = self.mapping.deletion();
+        match deletion.on_delete {
+            OnDelete::Delete => {
+                rows.remove(user);
+            }
+            OnDelete::Anonymize => {
+                let values = rows.get_mut(user).into_iter().flat_map(|row| row.iter_mut());
+                for (value, replacement) in values.zip(&deletion.replacements) {
+                    if let Some(replacement) = replacement {
+                        *value = match replacement {
+                            Value::Text(text) => Value::Text(text.replace(ID_PLACE, user.as_str())),
+                            replacement => replacement.clone(),
+                        };
+                    }
+                }
+            }
+            OnDelete::Mark | OnDelete::Keep => {}
+        }
     }
 
     /// Somebody writes or deletes a row by hand.
@@ -103,7 +125,7 @@ impl Store for MemoryStore {
             tables.rows.insert(planned.user.clone(), planned.row.clone());
         }
         for user in plan.deleted {
-            tables.rows.remove(user);
+            self.remove_row(&mut tables.rows, user);
         }
         tables
             .dead_letters

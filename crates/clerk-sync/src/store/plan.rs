@@ -52,6 +52,11 @@ pub(super) struct PlannedChange<'a> {
 }
 
 impl Plan<'_> {
+    /// Whether the users table loses rows by it, and nothing else.
+    pub(super) fn only_deletes(&self) -> bool {
+        self.rows.is_empty() && !self.deleted.is_empty()
+    }
+
     /// A plan that writes a row writes its user's entry too, even if that stays as it is: stores that take no lock
     /// compare the entry, and so notice whoever was faster.
     pub(super) fn writes_nothing(&self) -> bool {

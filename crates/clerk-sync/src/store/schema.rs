@@ -4,11 +4,11 @@ use super::{
     StoreError, StoreErrorKind,
     dialect::Dialect,
     findings::{TableFinding, TableProblem},
-    fit::fit,
+    fit::{extras, fit},
     judge::judge,
     shape::TableShape,
 };
-use crate::mapping::Mapping;
+use crate::mapping::{Kind, Mapping};
 
 /// One step of the schema, never edited once released.
 pub(super) struct Migration {
@@ -27,8 +27,22 @@ pub(super) enum UsersTable {
     Ready,
     /// It is not there, and we make it.
     Missing,
-    /// We made it, and the mapping has columns since then: positions among the mapped ones.
-    Lacks(Vec<usize>),
+    /// We made it, and the mapping has columns since then.
+    Lacks(Vec<Lacking>),
+}
+
+/// A column that our table does not have yet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Lacking {
+    /// A mapped one, by its position.
+    Mapped(usize),
+    /// Another one.
+    Extra {
+        /// Its name.
+        name: String,
+        /// What it holds.
+        kind: Kind,
+    },
 }
 
 const LOOKING: &str = "looking at the users table";
@@ -61,7 +75,7 @@ pub(super) fn judge_users_table(
     if lacking.is_empty() {
         return Ok(UsersTable::Ready);
     }
-    if lacking.contains(&mapping.key_position()) {
+    if lacking.contains(&Lacking::Mapped(mapping.key_position())) {
         let detail = format!(
             "the table {} has no column {}: the key cannot be added to a table with rows; \
              set [users] table to another name",
@@ -87,9 +101,14 @@ pub(super) fn users_table_findings(
         }
         let lacking = lacking(mapping, shape);
         if !lacking.is_empty() {
-            let columns = lacking.into_iter().filter_map(|position| mapping.columns().get(position));
-            let missing = columns.map(|column| TableFinding {
-                problem: TableProblem::MissingColumn { column: column.name.clone() },
+            let names = lacking.into_iter().filter_map(|lacking| match lacking {
+                Lacking::Mapped(position) => {
+                    mapping.columns().get(position).map(|column| column.name.clone())
+                }
+                Lacking::Extra { name, .. } => Some(name),
+            });
+            let missing = names.map(|column| TableFinding {
+                problem: TableProblem::MissingColumn { column },
                 todo: "run clerk-sync migrate, which adds it".to_owned(),
                 blocks: true,
             });
@@ -118,9 +137,12 @@ fn foreign(mapping: &Mapping) -> TableFinding {
     TableFinding { problem: TableProblem::Foreign { table }, todo: todo.to_owned(), blocks: true }
 }
 
-fn lacking(mapping: &Mapping, shape: &TableShape) -> Vec<usize> {
+fn lacking(mapping: &Mapping, shape: &TableShape) -> Vec<Lacking> {
+    let is_missing = |name: &str| shape.column(name).is_none();
     let columns = mapping.columns().iter().enumerate();
-    columns.filter(|(_, column)| shape.column(&column.name).is_none()).map(|(position, _)| position).collect()
+    let mapped = columns.filter(|(_, column)| is_missing(&column.name)).map(|(i, _)| Lacking::Mapped(i));
+    let extras = extras(mapping).into_iter().filter(|(name, _)| is_missing(name));
+    mapped.chain(extras.map(|(name, kind)| Lacking::Extra { name: name.to_owned(), kind })).collect()
 }
 
 pub(super) fn too_new(found: i32, known: i32) -> StoreError {

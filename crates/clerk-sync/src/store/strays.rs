@@ -3,11 +3,16 @@
 //! There are hardly ever any, so a search for the first few reads the whole table. It does so in slices, for no
 //! statement may take long.
 
-use super::StoreError;
-use crate::user_id::UserId;
+use super::{StoreError, stored::state_code};
+use crate::{mapping::Mapping, rule::State, user_id::UserId};
 
 /// So many rows are looked at by one statement.
 pub(super) const SLICE: i64 = 20_000;
+
+/// The last of the ledger's states that stand for a row. Where rows outlive their users, a tombstone does too.
+pub(super) fn last_state(mapping: &Mapping) -> i16 {
+    state_code(if mapping.deletion().keeps_rows() { State::Gone } else { State::Present })
+}
 
 /// What a database is asked. Keys compare byte by byte.
 pub(super) trait StraySource {

@@ -58,6 +58,9 @@ impl Written {
             written.names.push(column);
             values.push(value);
         }
+        // Who comes back is not deleted any more.
+        let deleted_at = mapping.deletion().deleted_at.iter();
+        written.set.extend(deleted_at.map(|column| (name(column), "null".to_owned())));
         written.tuple = format!("({})", values.join(", "));
         written
     }

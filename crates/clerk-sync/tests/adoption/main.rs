@@ -3,6 +3,7 @@
 
 #[path = "../databases/mod.rs"]
 mod databases;
+mod deletions;
 mod frameworks;
 mod refused;
 mod tables;

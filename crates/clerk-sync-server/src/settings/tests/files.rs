@@ -270,16 +270,46 @@ fn mistakes_in_users() {
 }
 
 #[test]
-fn what_comes_later_is_refused_by_name() {
-    let problems = file("[users]\non_delete = \"mark\"\n").problems();
+fn reads_what_a_deletion_does() {
+    let text = "[users]\non_delete = \"delete\"\non_delete_refused = \"anonymize\"\ndeleted_at = \" gone \"\n\
+                [users.anonymize]\nemail = \"{id}@deleted.invalid\"\nbanned = true\n";
+    let settings = file(text).settings();
+    let users = &settings.users;
+    assert_eq!((users.on_delete, users.on_delete_refused), (OnDelete::Delete, Some(OnDelete::Anonymize)));
+    assert_eq!(users.deleted_at.as_deref(), Some("gone"));
+    let replacement = |column: &str, value| ReplacementConfig { column: column.to_owned(), value };
     assert_eq!(
-        problems,
+        users.anonymize,
         [
-            "clerk-sync.toml:2: [users] on_delete = \"mark\" comes in a later version; \"delete\" is available now",
+            replacement("email", Literal::Text("{id}@deleted.invalid".to_owned())),
+            replacement("banned", Literal::Boolean(true)),
         ]
     );
+    let printed = crate::settings::example::users_section(users);
+    let again = file(&printed).settings().users;
+    assert_eq!(
+        (again.anonymize, again.on_delete_refused),
+        (users.anonymize.clone(), users.on_delete_refused)
+    );
     for word in ["mark", "anonymize", "keep"] {
-        let on_delete = file(&format!("[users]\non_delete = \"{word}\"")).load().users.on_delete;
+        let on_delete = file(&format!("[users]\non_delete = \"{word}\"")).settings().users.on_delete;
         assert_eq!(on_delete.as_str(), word);
+    }
+    for (text, problem) in [
+        (
+            "[users]\non_delete_refused = \"delete\"",
+            "clerk-sync.toml:2: [users] on_delete_refused must be one of \"mark\", \"anonymize\", \"keep\"",
+        ),
+        (
+            "[users]\ndeleted_at = true",
+            "clerk-sync.toml:2: [users] deleted_at must be the name of a column, in quotes",
+        ),
+        (
+            "[users.anonymize]\nemail = []",
+            "clerk-sync.toml:2: the replacement for the column \"email\" must be a text in quotes, a whole number, true \
+             or false",
+        ),
+    ] {
+        assert_eq!(file(text).problem(), problem);
     }
 }

@@ -230,7 +230,7 @@ impl Fields {
     }
 }
 
-fn literal(what: &str, value: &DeValue<'_>) -> Result<Literal, String> {
+pub(super) fn literal(what: &str, value: &DeValue<'_>) -> Result<Literal, String> {
     let number = |value: &DeValue<'_>| value.as_integer().and_then(|number| number.as_str().parse().ok());
     match value {
         DeValue::String(text) => Ok(Literal::Text(text.to_string())),
@@ -287,7 +287,8 @@ impl ColumnContent {
 }
 
 impl Literal {
-    fn to_json(&self) -> Value {
+    /// The value in JSON.
+    pub(in crate::settings) fn to_json(&self) -> Value {
         match self {
             Self::Text(text) => json!(text),
             Self::Integer(number) => json!(number),

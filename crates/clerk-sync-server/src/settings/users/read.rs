@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Allow, ClaimConfig, ColumnConfig, OnDelete, UsersConfig, column};
+use super::{Allow, ClaimConfig, ColumnConfig, OnDelete, ReplacementConfig, UsersConfig, column};
 use crate::settings::file::{Lines, in_order, known};
 use crate::settings::nearest::suggestion;
 use crate::settings::problem::Problem;
@@ -47,6 +47,21 @@ impl UsersConfig {
             ("on_delete", value) => {
                 self.on_delete = choice("[users] on_delete", value, OnDelete::ALL, OnDelete::as_str)?
             }
+            ("on_delete_refused", value) => {
+                let all = [OnDelete::Mark, OnDelete::Anonymize, OnDelete::Keep];
+                self.on_delete_refused =
+                    Some(choice("[users] on_delete_refused", value, all, OnDelete::as_str)?);
+            }
+            ("deleted_at", DeValue::String(name)) if !name.trim().is_empty() => {
+                self.deleted_at = Some(name.trim().to_owned());
+            }
+            ("deleted_at", _) => {
+                return Err("[users] deleted_at must be the name of a column, in quotes".to_owned());
+            }
+            ("anonymize", DeValue::Table(table)) => {
+                self.anonymize = read_replacements(table, lines, problems);
+            }
+            ("anonymize", _) => return Err("`anonymize` must be a table: write [users.anonymize]".to_owned()),
             ("allow", DeValue::Array(items)) => {
                 for item in items.iter() {
                     self.allow.push(choice("[users] allow", item.get_ref(), Allow::ALL, Allow::as_str)?);
@@ -73,7 +88,17 @@ impl UsersConfig {
                 return Err(format!("{name} belongs at the top of the file, above [users]"));
             }
             (name, _) => {
-                let keys = ["table", "create", "on_delete", "allow", "columns", "claims"];
+                let keys = [
+                    "table",
+                    "create",
+                    "on_delete",
+                    "on_delete_refused",
+                    "deleted_at",
+                    "anonymize",
+                    "allow",
+                    "columns",
+                    "claims",
+                ];
                 return Err(format!(
                     "unknown key {name:?} in [users]{}",
                     suggestion(name, keys, "remove it")
@@ -97,6 +122,22 @@ fn read_columns(table: &DeTable<'_>, lines: Lines<'_>, problems: &mut Vec<Proble
         }
     }
     columns
+}
+
+fn read_replacements(
+    table: &DeTable<'_>,
+    lines: Lines<'_>,
+    problems: &mut Vec<Problem>,
+) -> Vec<ReplacementConfig> {
+    let mut replacements = Vec::new();
+    for (key, value) in in_order(table) {
+        let name: &str = key.get_ref();
+        match column::literal(&format!("the replacement for the column {name:?}"), value.get_ref()) {
+            Ok(value) => replacements.push(ReplacementConfig { column: name.to_owned(), value }),
+            Err(message) => problems.push(Problem::at(lines.source(&key.span()), message)),
+        }
+    }
+    replacements
 }
 
 fn read_claims(table: &DeTable<'_>, lines: Lines<'_>, problems: &mut Vec<Problem>) -> Vec<ClaimConfig> {

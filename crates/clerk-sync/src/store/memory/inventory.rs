@@ -68,7 +68,11 @@ impl Inventory for MemoryStore {
     async fn strays(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<UserId>, StoreError> {
         let tables = self.tables();
         let rows = tables.rows.keys().filter(|user| after.is_none_or(|after| *user > after));
-        Ok(first(rows.filter(|user| !tables.is_living(user)).cloned(), limit))
+        // Where rows outlive their users, a tombstone stands for a row too.
+        let keeps_rows = self.mapping.deletion().keeps_rows();
+        let stands =
+            |user: &UserId| tables.is_living(user) || (keeps_rows && tables.ledger.contains_key(user));
+        Ok(first(rows.filter(|user| !stands(user)).cloned(), limit))
     }
 
     async fn living_count(&self) -> Result<i64, StoreError> {

@@ -12,10 +12,12 @@ use crate::{
     observation::Observation,
     store::{
         Applied, Entry, Notes, StoreError, StoreErrorKind,
+        dialect::Dialect,
         judge::Fit,
         multirow::{placeholders, runs, tuples},
         plan::{self, Plan, PlannedChange, PlannedRow},
         provenance,
+        removal::{Removal, Removals},
         retry::while_contended,
         stored::{digest_bytes, read_entry, state_code},
         written::Written,
@@ -33,8 +35,7 @@ pub(super) struct RowSql {
     /// Up to `values`.
     insert: String,
     update: String,
-    /// Up to the list of ids.
-    delete: String,
+    removals: Removals,
     /// The unique keys of the id's column.
     keys: Vec<String>,
 }
@@ -52,7 +53,7 @@ impl RowSql {
         Self {
             insert: format!("insert into {table} ({}) values ", written.names.join(", ")),
             update: format!("update {table} set {} where {key} = ?", set.join(", ")),
-            delete: format!("delete from {table} where {key} in "),
+            removals: Removals::new(mapping, fit, Dialect::MySql, "in", column::now),
             keys: fit.key_names.clone(),
             written,
         }
@@ -68,12 +69,23 @@ impl MySqlStore {
         batch: &[Observation],
         notes: &Notes,
     ) -> Result<Vec<Applied>, StoreError> {
-        while_contended(|| self.try_commit(batch, notes)).await
+        let refused = match while_contended(|| self.try_commit(batch, notes, false)).await {
+            Err(error) if self.mapping.deletion().has_way_out(&error, batch) => error,
+            result => return result,
+        };
+        tracing::info!(%refused, "a row that cannot be deleted is dealt with as on_delete_refused says");
+        while_contended(|| self.try_commit(batch, notes, true)).await
     }
 
-    async fn try_commit(&self, batch: &[Observation], notes: &Notes) -> Result<Vec<Applied>, StoreError> {
+    /// `was_refused`: deleting rows was refused, because others refer to them.
+    async fn try_commit(
+        &self,
+        batch: &[Observation],
+        notes: &Notes,
+        was_refused: bool,
+    ) -> Result<Vec<Applied>, StoreError> {
         let mut tx = self.begin(COMMITTING).await?;
-        match self.write_batch(&mut tx, batch, notes).await {
+        match self.write_batch(&mut tx, batch, notes, was_refused).await {
             Ok(applied) => {
                 tx.commit().await.map_err(storing(COMMITTING))?;
                 Ok(applied)
@@ -91,13 +103,14 @@ impl MySqlStore {
         tx: &mut Tx,
         batch: &[Observation],
         notes: &Notes,
+        was_refused: bool,
     ) -> Result<Vec<Applied>, StoreError> {
         self.hold_lease(tx, notes).await?;
         let before = self.lock_entries(tx, &plan::users(batch)).await?;
         let mut plan = plan::plan(batch, &before);
         plan.fill(&self.mapping)?;
         if !(plan.writes_nothing() && notes.is_empty()) {
-            self.write(tx, &plan, notes).await?;
+            self.write(tx, &plan, notes, was_refused).await?;
         }
         Ok(plan.applied)
     }
@@ -123,7 +136,13 @@ impl MySqlStore {
         Ok(entries)
     }
 
-    async fn write(&self, tx: &mut Tx, plan: &Plan<'_>, notes: &Notes) -> Result<(), StoreError> {
+    async fn write(
+        &self,
+        tx: &mut Tx,
+        plan: &Plan<'_>,
+        notes: &Notes,
+        was_refused: bool,
+    ) -> Result<(), StoreError> {
         for run in runs(&plan.new_entries) {
             let sql =
                 format!("insert into clerk_sync_users ({ENTRY_COLUMNS}) values {}", tuples(8, run.len()));
@@ -156,10 +175,12 @@ impl MySqlStore {
         for planned in existing {
             self.upsert_row(tx, planned).await?;
         }
-        for run in runs(&plan.deleted) {
-            let sql = format!("{}({})", self.sql.delete, placeholders(run.len()));
-            let query = run.iter().fold(self.built_query(sql), |query, user| query.bind(user.as_str()));
-            query.execute(&mut **tx).await.map_err(storing(COMMITTING))?;
+        if let Some(Removal { before, after }) = self.sql.removals.of(was_refused) {
+            for run in runs(&plan.deleted) {
+                let sql = format!("{before}({}){after}", placeholders(run.len()));
+                let query = run.iter().fold(self.built_query(sql), |query, user| query.bind(user.as_str()));
+                query.execute(&mut **tx).await.map_err(storing(COMMITTING))?;
+            }
         }
         self.heal(tx, &plan.healed).await?;
         self.write_notes(tx, notes).await?;

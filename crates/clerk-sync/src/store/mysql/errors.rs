@@ -31,10 +31,12 @@ fn by_number(error: &MySqlDatabaseError) -> (StoreErrorKind, String) {
     match number {
         // Deadlock; lock wait timeout; record changed since it was read.
         1213 | 1205 | 1020 => (StoreErrorKind::Contended, plain),
+        // Other rows refer to the one that is deleted.
+        1451 | 1217 => (StoreErrorKind::Referenced { constraint: None }, plain),
         // Duplicate, null, foreign keys, checks, cut or wrong values: their messages quote values.
         1062 | 1586 => (StoreErrorKind::Rejected { constraint: key_name(error.message()) }, plain),
-        1048 | 1138 | 1216 | 1217 | 1264 | 1265 | 1292 | 1364 | 1366 | 1406 | 1416 | 1442 | 1451 | 1452
-        | 1557 | 1644 | 1690 | 3140 | 3141 | 3156 | 3819 | 3903 | 4025 => {
+        1048 | 1138 | 1216 | 1264 | 1265 | 1292 | 1364 | 1366 | 1406 | 1416 | 1442 | 1452 | 1557 | 1644
+        | 1690 | 3140 | 3141 | 3156 | 3819 | 3903 | 4025 => {
             (StoreErrorKind::Rejected { constraint: None }, plain)
         }
         // Missing tables, columns and privileges; syntax.

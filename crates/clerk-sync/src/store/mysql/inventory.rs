@@ -106,10 +106,11 @@ impl StraySource for MySqlStore {
         end: Option<&str>,
         limit: u32,
     ) -> Result<Vec<String>, StoreError> {
+        let last = strays::last_state(&self.mapping);
         let key = quoted(&self.mapping.key().name, '`');
         let sql = format!(
             "select r.{key} from {} r where r.{key} > ? {} \
-             and not exists (select 1 from clerk_sync_users l where l.user_id = r.{key} and l.state < 2) \
+             and not exists (select 1 from clerk_sync_users l where l.user_id = r.{key} and l.state <= {last}) \
              order by r.{key} limit ?",
             self.mapping.table().quoted('`'),
             if end.is_some() { format!("and r.{key} <= ?") } else { String::new() },

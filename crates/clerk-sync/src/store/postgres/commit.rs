@@ -9,7 +9,7 @@
 
 use super::{
     PostgresStore, bind,
-    errors::storing,
+    errors::{reference, storing},
     write::{Shape, WriteSql},
 };
 use crate::{
@@ -47,6 +47,15 @@ fn deletes(observation: &Observation) -> bool {
     observation.claim.version.state == State::Gone
 }
 
+/// How a plan is written.
+#[derive(Debug, Clone, Copy)]
+struct Manner {
+    /// Rows of users that the ledger does not know are expected to be missing.
+    strangers: bool,
+    /// Deleting rows was refused, because others refer to them.
+    was_refused: bool,
+}
+
 impl PostgresStore {
     pub(super) async fn commit_batch(
         &self,
@@ -60,7 +69,12 @@ impl PostgresStore {
         {
             return Ok(applied);
         }
-        while_contended(|| self.try_with_locks(batch, notes)).await
+        let refused = match while_contended(|| self.try_with_locks(batch, notes, false)).await {
+            Err(error) if self.mapping.deletion().has_way_out(&error, batch) => error,
+            result => return result,
+        };
+        tracing::info!(%refused, "a row that cannot be deleted is dealt with as on_delete_refused says");
+        while_contended(|| self.try_with_locks(batch, notes, true)).await
     }
 
     /// `None` where somebody was faster, or a row of a new user stands there from before.
@@ -70,7 +84,15 @@ impl PostgresStore {
         notes: &Notes,
     ) -> Result<Option<Vec<Applied>>, StoreError> {
         let mut session = Session::acquire(&self.pool).await.map_err(storing(COMMITTING))?;
-        let result = self.look_and_write(&mut session, SEE_ENTRIES, batch, notes, true).await;
+        let result = self
+            .look_and_write(
+                &mut session,
+                SEE_ENTRIES,
+                batch,
+                notes,
+                Manner { strangers: true, was_refused: false },
+            )
+            .await;
         session.give_back();
         match result {
             Ok(applied) => Ok(Some(applied)),
@@ -79,10 +101,16 @@ impl PostgresStore {
         }
     }
 
-    async fn try_with_locks(&self, batch: &[Observation], notes: &Notes) -> Result<Vec<Applied>, StoreError> {
+    async fn try_with_locks(
+        &self,
+        batch: &[Observation],
+        notes: &Notes,
+        was_refused: bool,
+    ) -> Result<Vec<Applied>, StoreError> {
         let mut tx = self.begin(COMMITTING).await?;
         let lock = if notes.token.is_some() { LOCK_LEASE_AND_ENTRIES } else { LOCK_ENTRIES };
-        match self.look_and_write(&mut tx, lock, batch, notes, false).await {
+        match self.look_and_write(&mut tx, lock, batch, notes, Manner { strangers: false, was_refused }).await
+        {
             Ok(applied) => {
                 tx.commit().await.map_err(storing(COMMITTING))?;
                 Ok(applied)
@@ -95,20 +123,19 @@ impl PostgresStore {
         }
     }
 
-    /// `strangers`: see [`Self::write`].
     async fn look_and_write(
         &self,
         connection: &mut PgConnection,
         look: &'static str,
         batch: &[Observation],
         notes: &Notes,
-        strangers: bool,
+        manner: Manner,
     ) -> Result<Vec<Applied>, StoreError> {
         let before = self.entries(connection, look, &plan::users(batch)).await?;
         let mut plan = plan::plan(batch, &before);
         plan.fill(&self.mapping)?;
         if !(plan.writes_nothing() && notes.is_empty()) {
-            self.write(connection, &plan, notes, strangers).await?;
+            self.write(connection, &plan, notes, manner).await?;
         }
         Ok(plan.applied)
     }
@@ -128,15 +155,14 @@ impl PostgresStore {
         rows.iter().map(read_entry).collect()
     }
 
-    /// `strangers`: rows of users that the ledger does not know are expected to be missing.
     async fn write(
         &self,
         connection: &mut PgConnection,
         plan: &Plan<'_>,
         notes: &Notes,
-        strangers: bool,
+        manner: Manner,
     ) -> Result<(), StoreError> {
-        let shape = Shape::of(plan, notes, strangers);
+        let shape = Shape::of(plan, notes, manner.strangers, manner.was_refused);
         let sql = self.sql.statement(shape);
         let query = bind::plan(self.prepared(&sql), plan, notes, shape, &self.mapping, &self.fit);
         query.execute(connection).await.map(|_| ()).map_err(|error| {
@@ -145,6 +171,11 @@ impl PostgresStore {
             }
             if WriteSql::was_overtaken(&error) {
                 return StoreError::new(StoreErrorKind::Contended, COMMITTING, "another writer was faster");
+            }
+            if plan.only_deletes()
+                && let Some(constraint) = reference(&error)
+            {
+                return StoreError::new(StoreErrorKind::Referenced { constraint }, COMMITTING, "");
             }
             storing(COMMITTING)(error)
         })

@@ -11,6 +11,13 @@ pub(super) fn storing(doing: &'static str) -> impl Fn(sqlx::Error) -> StoreError
     }
 }
 
+/// The foreign key that a deletion would leave pointing nowhere; its name where the error says one.
+pub(super) fn reference(error: &sqlx::Error) -> Option<Option<String>> {
+    let error = error.as_database_error()?;
+    let is_reference = matches!(error.code().as_deref(), Some("23503" | "23001"));
+    is_reference.then(|| error.constraint().map(str::to_owned))
+}
+
 /// By SQLSTATE (PostgreSQL manual, appendix A).
 fn by_code(error: &dyn DatabaseError) -> (StoreErrorKind, String) {
     let code = error.code().unwrap_or_default().into_owned();

@@ -91,6 +91,7 @@ impl StraySource for PostgresStore {
         end: Option<&str>,
         limit: u32,
     ) -> Result<Vec<String>, StoreError> {
+        let last = strays::last_state(&self.mapping);
         let key = quoted(&self.mapping.key().name, '"');
         let (row_ends, entry_ends) = match end {
             Some(_) => (format!("and r.{key} collate \"C\" <= $3"), "and l.user_id <= $3"),
@@ -99,7 +100,7 @@ impl StraySource for PostgresStore {
         // The ledger's part is bounded too: nothing outside is read whichever way the two are joined.
         let sql = format!(
             "select r.{key}::text from {} r where r.{key} collate \"C\" > $1 {row_ends} \
-             and not exists (select 1 from clerk_sync_users l where l.user_id = r.{key} and l.state < 2 \
+             and not exists (select 1 from clerk_sync_users l where l.user_id = r.{key} and l.state <= {last} \
              and l.user_id > $1 {entry_ends}) order by r.{key} collate \"C\" limit $2",
             self.mapping.table().quoted('"'),
         );

@@ -6,9 +6,9 @@ use crate::{
     store::{
         SchemaState, StoreError,
         dialect::Dialect,
-        fit::{fit, kind_of},
+        fit::{extras, fit},
         judge::Fit,
-        schema::{Migration, UsersTable, judge_users_table, too_new, users_table_findings},
+        schema::{Lacking, Migration, UsersTable, judge_users_table, too_new, users_table_findings},
     },
 };
 use sqlx::{AssertSqlSafe, Row as _};
@@ -59,11 +59,10 @@ impl PostgresStore {
                 done.push(format!("created table {}", self.mapping.table()));
             }
             UsersTable::Lacks(columns) => {
-                for column in columns.iter().filter_map(|position| self.mapping.columns().get(*position)) {
+                for (name, definition) in columns.iter().filter_map(|column| lacking(&self.mapping, column)) {
                     let table = self.mapping.table().quoted('"');
-                    execute(&mut tx, &format!("alter table {table} add column {}", definition(column, "")))
-                        .await?;
-                    done.push(format!("added column {} to {}", column.name, self.mapping.table()));
+                    execute(&mut tx, &format!("alter table {table} add column {definition}")).await?;
+                    done.push(format!("added column {name} to {}", self.mapping.table()));
                 }
             }
         }
@@ -130,17 +129,31 @@ fn type_of(kind: Kind) -> &'static str {
     }
 }
 
+fn extra(name: &str, kind: Kind) -> String {
+    format!("{} {}", quoted(name, '"'), type_of(kind))
+}
+
+/// Name and definition of a column that the table does not have yet.
+fn lacking(mapping: &Mapping, lacking: &Lacking) -> Option<(String, String)> {
+    match lacking {
+        Lacking::Mapped(position) => {
+            let column = mapping.columns().get(*position)?;
+            Some((column.name.clone(), definition(column, "")))
+        }
+        Lacking::Extra { name, kind } => Some((name.clone(), extra(name, *kind))),
+    }
+}
+
 fn create_table(mapping: &Mapping) -> String {
     let columns = mapping.columns().iter().enumerate();
     let columns = columns.map(|(i, column)| {
         definition(column, if i == mapping.key_position() { " collate \"C\" primary key" } else { "" })
     });
-    let fills = mapping.fills().iter();
-    let fills = fills.map(|fill| format!("{} {}", quoted(&fill.name, '"'), type_of(kind_of(&fill.content))));
+    let extras = extras(mapping).into_iter().map(|(name, kind)| extra(name, kind));
     format!(
         "create table {} (\n    {}\n)",
         mapping.table().quoted('"'),
-        columns.chain(fills).collect::<Vec<_>>().join(",\n    ")
+        columns.chain(extras).collect::<Vec<_>>().join(",\n    ")
     )
 }
 

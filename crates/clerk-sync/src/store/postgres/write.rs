@@ -5,8 +5,10 @@ mod notes;
 use super::{
     super::{
         Notes,
+        dialect::Dialect,
         judge::{Fit, Held},
         plan::Plan,
+        removal::{Removal, Removals},
     },
     column,
 };
@@ -29,6 +31,8 @@ pub(super) struct Shape {
     /// Rows to insert or update.
     pub(super) upserts: bool,
     pub(super) deletes: bool,
+    /// Whether rows that other rows refer to are dealt with in the other way.
+    pub(super) was_refused: bool,
     pub(super) heals: bool,
     /// A run whose progress is removed.
     pub(super) clears: bool,
@@ -40,7 +44,7 @@ pub(super) struct Shape {
 impl Shape {
     /// `strangers`: rows that the ledger does not know of are expected to be missing, which saves the database the
     /// look for them.
-    pub(super) fn of(plan: &Plan<'_>, notes: &Notes, strangers: bool) -> Self {
+    pub(super) fn of(plan: &Plan<'_>, notes: &Notes, strangers: bool, was_refused: bool) -> Self {
         let expected_missing = |existed: bool| strangers && !existed;
         Self {
             lease: notes.token.is_some(),
@@ -49,6 +53,7 @@ impl Shape {
             inserts: plan.rows.iter().any(|row| expected_missing(row.existed)),
             upserts: plan.rows.iter().any(|row| !expected_missing(row.existed)),
             deletes: !plan.deleted.is_empty(),
+            was_refused: was_refused && !plan.deleted.is_empty(),
             heals: !plan.healed.is_empty(),
             clears: notes.clears.is_some(),
             parts: !notes.parts.is_empty(),
@@ -62,7 +67,7 @@ impl Shape {
 pub(super) struct WriteSql {
     insert: RowSql,
     upsert_resolution: String,
-    delete: String,
+    removals: Removals,
     by_shape: Mutex<HashMap<Shape, Arc<str>>>,
 }
 
@@ -111,13 +116,17 @@ impl WriteSql {
             }
             insert.computed(name, now);
         }
+        // Who comes back is not deleted any more.
+        update.extend(
+            mapping.deletion().deleted_at.iter().map(|name| format!("{} = null", column::name(name))),
+        );
         let insert = insert.into_sql(&table);
         let update = update.join(", ");
         let action = if update.is_empty() { "nothing".to_owned() } else { format!("update set {update}") };
         Self {
             insert,
             upsert_resolution: format!(" on conflict ({key}) do {action}"),
-            delete: format!("delete from {table} where {key} = any"),
+            removals: Removals::new(mapping, fit, Dialect::Postgres, "= any", column::now),
             by_shape: Mutex::default(),
         }
     }
@@ -185,11 +194,13 @@ impl WriteSql {
         if shape.deletes {
             // Here and nowhere else: PostgreSQL makes transactions that notify commit one after the other.
             let ring = format!("pg_notify('{}', '')", super::bell::CHANNEL);
-            parts.push(format!(
-                "deleted as ({}({}) returning {ring})",
-                self.delete,
-                parameters.array("text")
-            ));
+            let users = parameters.array("text");
+            parts.push(match self.removals.of(shape.was_refused) {
+                Some(Removal { before, after }) => {
+                    format!("deleted as ({before}({users}){after} returning {ring})")
+                }
+                None => format!("deleted as (select {ring} from unnest({users}))"),
+            });
             written.push("deleted");
         }
         if shape.heals {

@@ -1,15 +1,20 @@
 //! The one door, on SQLite.
 
-use super::{LiteQuery, SqliteStore, Tx, built_query, column, errors::storing};
+use super::{
+    LiteQuery, SqliteStore, Tx, built_query, column,
+    errors::{as_reference, storing},
+};
 use crate::{
     mapping::Mapping,
     observation::Observation,
     store::{
         Applied, Entry, Notes, StoreError,
+        dialect::Dialect,
         judge::Fit,
         multirow::{placeholders, runs, tuples},
         plan::{self, Plan, PlannedChange},
         provenance,
+        removal::{Removal, Removals},
         stored::{digest_bytes, read_entry, state_code},
         written::Written,
     },
@@ -28,8 +33,7 @@ pub(super) struct RowSql {
     insert: String,
     /// Behind the values.
     resolution: String,
-    /// Up to the list of ids.
-    delete: String,
+    removals: Removals,
 }
 
 impl RowSql {
@@ -46,7 +50,7 @@ impl RowSql {
         Self {
             insert: format!("insert into {table} ({}) values ", written.names.join(", ")),
             resolution: format!(" on conflict ({key}) do {action}"),
-            delete: format!("delete from {table} where {key} in "),
+            removals: Removals::new(mapping, fit, Dialect::Sqlite, "in", column::now),
             written,
         }
     }
@@ -61,6 +65,21 @@ impl SqliteStore {
         batch: &[Observation],
         notes: &Notes,
     ) -> Result<Vec<Applied>, StoreError> {
+        let refused = match self.try_commit(batch, notes, false).await {
+            Err(error) if self.mapping.deletion().has_way_out(&error, batch) => error,
+            result => return result,
+        };
+        tracing::info!(%refused, "a row that cannot be deleted is dealt with as on_delete_refused says");
+        self.try_commit(batch, notes, true).await
+    }
+
+    /// `was_refused`: deleting rows was refused, because others refer to them.
+    async fn try_commit(
+        &self,
+        batch: &[Observation],
+        notes: &Notes,
+        was_refused: bool,
+    ) -> Result<Vec<Applied>, StoreError> {
         let mut tx = self.begin(COMMITTING).await?;
         self.check_lease(&mut tx, notes).await?;
         let before = read_entries(&mut tx, &plan::users(batch)).await?;
@@ -70,13 +89,13 @@ impl SqliteStore {
             tx.rollback().await.map_err(storing(COMMITTING))?;
             return Ok(plan.applied);
         }
-        self.write(&mut tx, &plan).await?;
+        self.write(&mut tx, &plan, was_refused).await?;
         self.write_notes(&mut tx, notes).await?;
         tx.commit().await.map_err(storing(COMMITTING))?;
         Ok(plan.applied)
     }
 
-    async fn write(&self, tx: &mut Tx, plan: &Plan<'_>) -> Result<(), StoreError> {
+    async fn write(&self, tx: &mut Tx, plan: &Plan<'_>, was_refused: bool) -> Result<(), StoreError> {
         let entries: Vec<_> = plan.new_entries.iter().chain(&plan.changed_entries).collect();
         for run in runs(&entries) {
             let sql = format!(
@@ -96,8 +115,15 @@ impl SqliteStore {
                 values.fold(built_query(sql), |query, (value, held)| column::bind(query, value, held));
             execute(tx, query).await?;
         }
-        delete_where(tx, &self.sql.delete, &plan.deleted).await?;
-        delete_where(tx, "delete from clerk_sync_dead_letters where user_id in ", &plan.healed).await?;
+        if let Some(Removal { before, after }) = self.sql.removals.of(was_refused) {
+            delete_where(tx, before, &plan.deleted, after).await.map_err(|error| {
+                match plan.only_deletes() {
+                    true => as_reference(error),
+                    false => error,
+                }
+            })?;
+        }
+        delete_where(tx, "delete from clerk_sync_dead_letters where user_id in ", &plan.healed, "").await?;
         append_changes(tx, &plan.changes).await
     }
 }
@@ -123,9 +149,9 @@ async fn read_entries(tx: &mut Tx, users: &[&UserId]) -> Result<HashMap<UserId, 
     Ok(entries)
 }
 
-async fn delete_where(tx: &mut Tx, statement: &str, users: &[&UserId]) -> Result<(), StoreError> {
+async fn delete_where(tx: &mut Tx, before: &str, users: &[&UserId], after: &str) -> Result<(), StoreError> {
     for run in runs(users) {
-        let sql = format!("{statement}({})", placeholders(run.len()));
+        let sql = format!("{before}({}){after}", placeholders(run.len()));
         execute(tx, run.iter().fold(built_query(sql), |query, user| query.bind(user.as_str()))).await?;
     }
     Ok(())

@@ -11,6 +11,16 @@ pub(super) fn storing(doing: &'static str) -> impl Fn(sqlx::Error) -> StoreError
     }
 }
 
+/// Of a statement that only deletes: which constraint refused it is known, for no other can.
+pub(super) fn as_reference(error: StoreError) -> StoreError {
+    match error.kind() {
+        StoreErrorKind::Rejected { constraint: None } => {
+            StoreError::new(StoreErrorKind::Referenced { constraint: None }, "writing users", "")
+        }
+        _ => error,
+    }
+}
+
 /// By result code (sqlite.org/rescode.html). The low byte is the primary code.
 fn by_code(error: &dyn DatabaseError) -> (StoreErrorKind, String) {
     let code: i32 = error.code().and_then(|code| code.parse().ok()).unwrap_or_default();

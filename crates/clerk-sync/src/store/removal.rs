@@ -1,0 +1,182 @@
+//! What is done to the rows of users who are gone, as a statement over a list of ids.
+
+use super::{
+    StoreError, StoreErrorKind,
+    dialect::Dialect,
+    judge::{Fit, Held},
+    plan,
+};
+use crate::{
+    mapping::{Deletion, ID_PLACE, Mapping, OnDelete, Storage, Value},
+    observation::Observation,
+};
+
+/// `before (ids) after`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Removal {
+    /// Up to the list of ids, with the word that compares with it.
+    pub(super) before: String,
+    /// Behind it.
+    pub(super) after: String,
+}
+
+/// What happens to rows, and what happens instead where other rows refer to them. `None` inside: nothing.
+#[derive(Debug, Clone)]
+pub(super) struct Removals {
+    pub(super) usual: Option<Removal>,
+    /// `None` where there is no way out.
+    pub(super) refused: Option<Option<Removal>>,
+}
+
+impl Removals {
+    /// `among`: the word that compares a key with a list; `now`: the present moment as a column holds it.
+    pub(super) fn new(
+        mapping: &Mapping,
+        fit: &Fit,
+        dialect: Dialect,
+        among: &str,
+        now: fn(Storage) -> &'static str,
+    ) -> Self {
+        let removal = |policy| Removal::new(mapping, fit, dialect, policy, among, now);
+        Self {
+            usual: removal(mapping.deletion().on_delete),
+            refused: mapping.deletion().on_refused.map(removal),
+        }
+    }
+
+    /// What is done now. `was_refused`: the usual was tried.
+    pub(super) fn of(&self, was_refused: bool) -> Option<&Removal> {
+        match &self.refused {
+            Some(refused) if was_refused => refused.as_ref(),
+            _ => self.usual.as_ref(),
+        }
+    }
+}
+
+impl Deletion {
+    /// Whether a deletion that failed so is tried once more in the other way: that of a single user, so that nobody else's
+    /// row is dealt with like this.
+    pub(super) fn has_way_out(&self, error: &StoreError, batch: &[Observation]) -> bool {
+        self.on_refused.is_some()
+            && matches!(error.kind(), StoreErrorKind::Referenced { .. })
+            && plan::users(batch).len() == 1
+    }
+}
+
+impl Removal {
+    fn new(
+        mapping: &Mapping,
+        fit: &Fit,
+        dialect: Dialect,
+        policy: OnDelete,
+        among: &str,
+        now: fn(Storage) -> &'static str,
+    ) -> Option<Self> {
+        let table = dialect.table(mapping);
+        let key = dialect.name(&mapping.key().name);
+        let mark = mapping.deletion().deleted_at.iter().zip(&fit.deleted_at);
+        let mark = mark.map(|(name, held)| (dialect.name(name), now(held.storage).to_owned())).next();
+        let (set, after) = match policy {
+            OnDelete::Keep => return None,
+            OnDelete::Delete => {
+                let before = format!("delete from {table} where {key} {among} ");
+                return Some(Self { before, after: String::new() });
+            }
+            OnDelete::Mark => {
+                let (name, now) = mark?;
+                let after = format!(" and {name} is null");
+                (vec![format!("{name} = {now}")], after)
+            }
+            OnDelete::Anonymize => {
+                let replaced =
+                    mapping.columns().iter().zip(&fit.columns).zip(&mapping.deletion().replacements);
+                let replaced = replaced.filter_map(|((column, held), value)| {
+                    let value = replacement(value.as_ref()?, held, &key, dialect);
+                    Some(format!("{} = {value}", dialect.name(&column.name)))
+                });
+                // The first mark stays.
+                let mark = mark.map(|(name, now)| format!("{name} = coalesce({name}, {now})"));
+                (replaced.chain(mark).collect(), String::new())
+            }
+        };
+        if set.is_empty() {
+            return None;
+        }
+        let before = format!("update {table} set {} where {key} {among} ", set.join(", "));
+        Some(Self { before, after })
+    }
+}
+
+/// A value in SQL.
+fn replacement(value: &Value, held: &Held, key: &str, dialect: Dialect) -> String {
+    match (value, held.storage) {
+        (Value::Null | Value::Timestamp(_), _) => "null".to_owned(),
+        (Value::Integer(number), _) => number.to_string(),
+        (Value::Boolean(truth), Storage::Boolean { native: false }) => i64::from(*truth).to_string(),
+        (Value::Boolean(truth), _) => truth.to_string(),
+        (Value::Text(text) | Value::Json(text), _) => {
+            let mut parts: Vec<String> = Vec::new();
+            for (i, part) in text.split(ID_PLACE).enumerate() {
+                if i > 0 {
+                    parts.push(key.to_owned());
+                }
+                parts.push(dialect.literal(part));
+            }
+            let text = dialect.concatenated(&parts);
+            match held.cast.as_str() {
+                "" => text,
+                cast => format!("({text})::{cast}"),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapping::{Column, DeletionSpec, MappingSpec};
+    use rstest::rstest;
+
+    fn removal(policy: OnDelete, deleted_at: Option<&str>, dialect: Dialect) -> Option<Removal> {
+        let columns = [("clerk_id", "id"), ("email", "primary_email_address"), ("name", "full_name")];
+        let columns =
+            columns.iter().map(|(name, source)| Column::from_source(name, source).expect("a source"));
+        let replacement = Value::Text("it's {id}\\".to_owned());
+        let anonymizes = policy == OnDelete::Anonymize;
+        let deletion = DeletionSpec {
+            on_delete: policy,
+            deleted_at: deleted_at.map(str::to_owned),
+            replacements: if anonymizes { vec![("email".to_owned(), replacement)] } else { Vec::new() },
+            ..DeletionSpec::default()
+        };
+        let spec = MappingSpec { columns: columns.collect(), deletion, ..MappingSpec::default() };
+        let mapping = Mapping::try_new(spec).expect("a mapping");
+        let fit = Fit::made_by_us(&mapping, dialect, "");
+        Removals::new(&mapping, &fit, dialect, "in", |_| "now()").usual
+    }
+
+    #[test]
+    fn rows_are_deleted_marked_once_or_kept() {
+        let delete = removal(OnDelete::Delete, None, Dialect::Postgres).expect("a statement");
+        assert_eq!(delete.before, "delete from \"users\" where \"clerk_id\" in ");
+        let mark = removal(OnDelete::Mark, None, Dialect::MySql).expect("a statement");
+        assert_eq!(mark.before, "update `users` set `deleted_at` = now() where `clerk_id` in ");
+        assert_eq!(mark.after, " and `deleted_at` is null");
+        assert_eq!(removal(OnDelete::Keep, None, Dialect::Sqlite), None);
+    }
+
+    #[rstest]
+    #[case(Dialect::Postgres, r#""email" = 'it''s ' || "clerk_id" || '\', "name" = null"#)]
+    #[case(Dialect::Sqlite, r#""email" = 'it''s ' || "clerk_id" || '\', "name" = null"#)]
+    #[case(Dialect::MySql, r"`email` = concat('it''s ', `clerk_id`, '\\'), `name` = null")]
+    fn values_are_replaced_with_the_id_in_its_place(#[case] dialect: Dialect, #[case] set: &str) {
+        let anonymize = removal(OnDelete::Anonymize, None, dialect).expect("a statement");
+        assert!(anonymize.before.contains(set), "{}", anonymize.before);
+    }
+
+    #[test]
+    fn the_first_mark_of_an_anonymized_row_stays() {
+        let anonymize = removal(OnDelete::Anonymize, Some("gone"), Dialect::Sqlite).expect("a statement");
+        assert!(anonymize.before.contains("\"gone\" = coalesce(\"gone\", now())"), "{}", anonymize.before);
+    }
+}

@@ -1,0 +1,216 @@
+//! What becomes of the row of a user who is gone, on real databases.
+
+use crate::{Kind, adopting, try_adopting};
+use clerk_sync::{
+    mapping::{Column, DeletionSpec, Mapping, MappingSpec, OnDelete, Row, Value},
+    observation::{Flow, Observation},
+    rule::Change,
+    store::{Store, StoreErrorKind, conformance::Fixture as _},
+    user_id::UserId,
+};
+use rstest::rstest;
+use serde_json::json;
+
+/// `orders` refers to users, and lets none go.
+fn ddl(kind: Kind) -> String {
+    let (text, moment, bin) = match kind {
+        Kind::Postgres => ("text", "timestamptz", ""),
+        Kind::Mysql => ("varchar(255)", "datetime(3)", " character set utf8mb4 collate utf8mb4_bin"),
+        Kind::Sqlite => ("text", "datetime", ""),
+    };
+    format!(
+        "create table users (clerk_id {text}{bin} not null primary key, email {text} unique, name {text} not null, \
+         banned boolean, deleted_at {moment} null); \
+         create table orders (number integer primary key, user_id {text}{bin} not null, \
+         foreign key (user_id) references users (clerk_id));"
+    )
+}
+
+fn spec(deletion: DeletionSpec) -> MappingSpec {
+    let columns =
+        [("clerk_id", "id"), ("email", "primary_email_address"), ("name", "full_name"), ("banned", "banned")];
+    let columns = columns.iter().map(|(name, source)| Column::from_source(name, source).unwrap()).collect();
+    MappingSpec { columns, deletion, ..MappingSpec::default() }
+}
+
+fn marking() -> DeletionSpec {
+    DeletionSpec { on_delete: OnDelete::Mark, ..DeletionSpec::default() }
+}
+
+fn anonymizing() -> DeletionSpec {
+    let text = |text: &str| Value::Text(text.to_owned());
+    DeletionSpec {
+        on_delete: OnDelete::Anonymize,
+        deleted_at: Some("deleted_at".to_owned()),
+        replacements: vec![
+            ("email".to_owned(), text("{id}@deleted.invalid")),
+            ("name".to_owned(), text("it's \\ gone")),
+        ],
+        ..DeletionSpec::default()
+    }
+}
+
+fn user(id: &str) -> UserId {
+    UserId::try_new(id).unwrap()
+}
+
+fn seen(mapping: &Mapping, id: &str, version: i64) -> Observation {
+    let json = json!({
+        "id": id, "updated_at": version, "created_at": 1, "first_name": "Ada", "last_name": "Lovelace", "banned": false,
+        "primary_email_address_id": "idn_1",
+        "email_addresses": [{ "id": "idn_1", "email_address": format!("{id}@example.com") }],
+    });
+    let mapped = mapping.read_user(json.to_string().as_bytes()).expect("a readable user");
+    Observation::present(mapped, mapping, version, Flow::Webhook)
+}
+
+fn gone(mapping: &Mapping, id: &str, as_of: i64) -> Observation {
+    Observation::gone(user(id), mapping, as_of, Flow::Webhook)
+}
+
+async fn row(store: &dyn Store, id: &str) -> Option<Row> {
+    store.row(&user(id)).await.unwrap()
+}
+
+/// Whether the row is marked, by a statement that fails otherwise.
+async fn assert_marked(database: &crate::databases::Database, is_marked: bool) {
+    let not = if is_marked { "not " } else { "" };
+    let check = format!(
+        "create table checked (n integer not null check (n = 1)); \
+         insert into checked select count(*) from users where clerk_id = 'user_1' and deleted_at is {not}null; \
+         drop table checked"
+    );
+    assert!(database.run_sql(&check).await);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_marked_row_stays_and_comes_back(#[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind) {
+    let database = adopting(kind, &ddl(kind), spec(marking())).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    store.commit(&[seen(mapping, "user_1", 1), seen(mapping, "user_2", 1)]).await.unwrap();
+    let before = row(store.as_ref(), "user_1").await;
+    assert_marked(&database, false).await;
+
+    let applied = store.commit(&[gone(mapping, "user_1", 5)]).await.unwrap();
+    assert_eq!(applied[0].change, Some(Change::Deleted));
+    assert_eq!(row(store.as_ref(), "user_1").await, before, "its values stay");
+    assert_marked(&database, true).await;
+    assert!(store.strays(None, 10).await.unwrap().is_empty(), "nobody is asked for it again");
+    assert_eq!(store.living_count().await.unwrap(), 1);
+
+    // Heard of again, later; and a late event of before.
+    store.commit(&[gone(mapping, "user_1", 9), seen(mapping, "user_1", 4)]).await.unwrap();
+    assert_marked(&database, true).await;
+
+    // An operator brings it back.
+    let mut back = seen(mapping, "user_1", 20);
+    back.claim.lifts_as_of = Some(9);
+    store.commit(&[back]).await.unwrap();
+    assert_marked(&database, false).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_anonymized_row_keeps_nothing_of_the_user(
+    #[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind,
+) {
+    let database = adopting(kind, &ddl(kind), spec(anonymizing())).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    store.commit(&[seen(mapping, "user_1", 1), seen(mapping, "user_2", 1)]).await.unwrap();
+    // Both in one transaction: the unique column takes both.
+    store.commit(&[gone(mapping, "user_1", 5), gone(mapping, "user_2", 5)]).await.unwrap();
+    let text = |text: &str| Value::Text(text.to_owned());
+    let expected: Row =
+        [text("user_1"), text("user_1@deleted.invalid"), text("it's \\ gone"), Value::Null].into();
+    assert_eq!(row(store.as_ref(), "user_1").await, Some(expected));
+    assert_marked(&database, true).await;
+    assert!(store.strays(None, 10).await.unwrap().is_empty());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_kept_row_is_left_as_it_is(#[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind) {
+    let keeping = DeletionSpec { on_delete: OnDelete::Keep, ..DeletionSpec::default() };
+    let database = adopting(kind, &ddl(kind), spec(keeping)).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    store.commit(&[seen(mapping, "user_1", 1)]).await.unwrap();
+    let before = row(store.as_ref(), "user_1").await;
+    let applied = store.commit(&[gone(mapping, "user_1", 5)]).await.unwrap();
+    assert_eq!(applied[0].change, Some(Change::Deleted), "it is told nevertheless");
+    assert_eq!(row(store.as_ref(), "user_1").await, before);
+    // The tombstone holds, whatever the row says.
+    store.commit(&[seen(mapping, "user_1", 4)]).await.unwrap();
+    assert_eq!(store.summary().await.unwrap().gone, 1);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_row_that_others_refer_to_is_told_apart_or_dealt_with(
+    #[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind,
+) {
+    let database = adopting(kind, &ddl(kind), spec(DeletionSpec::default())).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    store.commit(&[seen(mapping, "user_1", 1), seen(mapping, "user_2", 1)]).await.unwrap();
+    database.run_sql("insert into orders values (1, 'user_1')").await;
+    let refused = store.commit(&[gone(mapping, "user_1", 5)]).await.expect_err("an order refers to it");
+    assert!(matches!(refused.kind(), StoreErrorKind::Referenced { .. }), "{refused:?}");
+    assert!(refused.is_rejection() && !refused.to_string().contains("user_1"), "{refused}");
+    assert!(row(store.as_ref(), "user_1").await.is_some());
+    assert_eq!(store.summary().await.unwrap().gone, 0, "nothing of it is written");
+    store.commit(&[gone(mapping, "user_2", 5)]).await.unwrap();
+
+    // With a way out: the row is marked, and only that of the user whose row cannot be deleted.
+    let way_out = DeletionSpec { on_refused: Some(OnDelete::Mark), ..DeletionSpec::default() };
+    let database = adopting(kind, &ddl(kind), spec(way_out)).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    store.commit(&[seen(mapping, "user_1", 1), seen(mapping, "user_2", 1)]).await.unwrap();
+    database.run_sql("insert into orders values (1, 'user_1')").await;
+    let both = [gone(mapping, "user_1", 5), gone(mapping, "user_2", 5)];
+    assert!(store.commit(&both).await.expect_err("not both at once").is_rejection());
+    for one in &both {
+        let applied = store.commit(std::slice::from_ref(one)).await.unwrap();
+        assert_eq!(applied[0].change, Some(Change::Deleted));
+    }
+    assert_marked(&database, true).await;
+    assert_eq!(row(store.as_ref(), "user_2").await, None, "a row that nothing refers to is deleted");
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_cannot_be_written_then_is_said_before(
+    #[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind,
+) {
+    // The name must not be null, and nothing says what it becomes.
+    let bare = DeletionSpec { replacements: Vec::new(), ..anonymizing() };
+    let text = try_adopting(kind, &ddl(kind), spec(bare)).await.expect_err("it does not fit").to_string();
+    assert!(text.contains("the column name has the type") && text.contains("[users.anonymize]"), "{text}");
+    let elsewhere = DeletionSpec { deleted_at: Some("removed".to_owned()), ..marking() };
+    let text = try_adopting(kind, &ddl(kind), spec(elsewhere)).await.expect_err("no such column").to_string();
+    assert!(text.contains("the table has no column removed"), "{text}");
+    let named = DeletionSpec { deleted_at: Some("orders".to_owned()), ..marking() };
+    assert!(try_adopting(kind, &ddl(kind), spec(named)).await.is_err());
+}
+
+/// A table that we make gets the column for the mark, and one that we made without it too.
+#[rstest]
+#[tokio::test]
+async fn our_own_table_gets_the_column(#[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind) {
+    use crate::databases::{mysql_of, postgres_of, sqlite_of};
+    let make = |deletion| std::sync::Arc::new(Mapping::try_new(spec(deletion)).unwrap());
+    let database = match kind {
+        Kind::Postgres => postgres_of(make(DeletionSpec::default())).await,
+        Kind::Mysql => mysql_of(make(DeletionSpec::default())).await,
+        Kind::Sqlite => sqlite_of(make(DeletionSpec::default())).await,
+    };
+    database.store.migrate().await.expect("the table is made");
+    let url = clerk_sync::database_url::DatabaseUrl::parse(&database.url).expect("a URL");
+    let store = clerk_sync::store::open(&url, make(marking())).await.expect("a store");
+    assert!(!store.schema().await.unwrap().is_ready());
+    assert_eq!(store.migrate().await.expect("the column is added"), ["added column deleted_at to users"]);
+    let store = store.fitted().await.expect("it fits").expect("a fitted store");
+    let mapping = store.mapping();
+    store.commit(&[seen(mapping, "user_1", 1)]).await.unwrap();
+    store.commit(&[gone(mapping, "user_1", 5)]).await.unwrap();
+    assert_marked(&database, true).await;
+}
