@@ -3,6 +3,8 @@
 //! `scripts/with-databases cargo test -p clerk-sync-server --test it`
 
 #[cfg(test)]
+mod adoption;
+#[cfg(test)]
 mod behind_nginx;
 #[cfg(test)]
 mod commands;
