@@ -148,6 +148,7 @@ impl Scrub {
             completed_at: if scrubbed.complete { Some(now_ms) } else { self.record.completed_at },
             incomplete_at: (!scrubbed.complete).then_some(now_ms),
             since_import: if scrubbed.complete { self.state.since_import } else { self.record.since_import },
+            fingerprint: if scrubbed.complete { self.state.fingerprint } else { self.record.fingerprint },
             seen: scrubbed.seen,
             repaired: scrubbed.repaired,
             deleted: scrubbed.deleted,

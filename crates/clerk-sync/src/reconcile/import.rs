@@ -131,6 +131,7 @@ impl Reconciler {
             first_completed_at: before.first_completed_at,
             floor,
             expected,
+            fingerprint: Some(self.engine.mapping().fingerprint().0),
             ..ImportRecord::default()
         };
         let range = self.range(pass, parallel, tally, expected).await?;

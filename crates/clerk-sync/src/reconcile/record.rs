@@ -45,6 +45,8 @@ pub struct ImportRecord {
     pub seen: i64,
     /// Clerk's count less ours when it ended.
     pub difference: Option<i64>,
+    /// The mapping by which it wrote, as the mapping's fingerprint names it; `None` in records of earlier versions.
+    pub fingerprint: Option<i64>,
 }
 
 /// The catch-up's only part.
@@ -70,6 +72,8 @@ pub struct ScrubRecord {
     /// When the import had ended that was the last one when it began: which one that is, for the clocks of two processes
     /// cannot be compared.
     pub since_import: Option<i64>,
+    /// The mapping that it compared by, as the mapping's fingerprint names it; `None` in records of earlier versions.
+    pub fingerprint: Option<i64>,
     /// Users it saw in Clerk.
     pub seen: i64,
     /// Rows that it repaired.

@@ -34,6 +34,8 @@ pub(super) struct View<'a> {
     pub(super) count_in: Duration,
     /// Whether it has disagreed with ours twice.
     pub(super) disagrees: bool,
+    /// Names the mapping of this process.
+    pub(super) fingerprint: i64,
     /// When the scrub on its way made its last step, in this process.
     pub(super) stepped_at: Option<i64>,
     /// Whether the scrub on its way is in a hurry.
@@ -104,7 +106,15 @@ pub(super) fn is_hurried(view: &View<'_>) -> bool {
     let Overview { import, scrub, .. } = view.overview;
     let left_over = import.difference.is_some_and(|difference| difference != 0)
         && scrub.since_import != import.completed_at;
-    view.disagrees || left_over
+    view.disagrees || left_over || is_remapped(view)
+}
+
+/// Whether the mapping has changed since everything was last written or compared: rows of before lack what is new.
+pub(super) fn is_remapped(view: &View<'_>) -> bool {
+    let Overview { import, scrub, .. } = view.overview;
+    let compared_since = scrub.completed_at.is_some() && scrub.since_import == import.completed_at;
+    let last = if compared_since { scrub.fingerprint } else { import.fingerprint };
+    last.is_some_and(|last| last != view.fingerprint)
 }
 
 #[cfg(test)]

@@ -68,6 +68,8 @@ pub(super) enum Phase {
 pub(super) struct ScrubState {
     /// See [`ScrubRecord::since_import`].
     pub(super) since_import: Option<i64>,
+    /// See [`ScrubRecord::fingerprint`].
+    pub(super) fingerprint: Option<i64>,
     pub(super) phase: Phase,
     /// Everything created before this moment was compared, Unix ms.
     pub(super) boundary: Option<i64>,
@@ -130,7 +132,8 @@ impl Scrub {
         let mut record: ScrubRecord = record::part(&kept, 0)?.unwrap_or_default();
         let import = reconciler.store().progress(Run::Import).await?;
         let import: ImportRecord = record::part(&import, 0)?.unwrap_or_default();
-        let anew = ScrubState { since_import: import.completed_at, ..ScrubState::default() };
+        let fingerprint = Some(reconciler.engine.mapping().fingerprint().0);
+        let anew = ScrubState { since_import: import.completed_at, fingerprint, ..ScrubState::default() };
         let state = match record::part::<ScrubState>(&kept, 1)? {
             Some(interrupted) if resumes => interrupted,
             Some(interrupted) => {

@@ -146,6 +146,7 @@ impl Timers {
                 .reconciler
                 .counter
                 .disagrees(overview.scrub.completed_at, overview.scrub.distance),
+            fingerprint: self.reconciler.engine.mapping().fingerprint().0,
             stepped_at: scrub.as_ref().map(|running| running.stepped_at),
             hurried: scrub.as_ref().is_some_and(|running| running.hurried),
             skips: self.failed.take(),
@@ -172,8 +173,9 @@ impl Timers {
             }
             Task::Count => self.count(pass, &overview).await?,
             Task::ScrubStep => {
-                let hurried = schedule::is_hurried(&view);
-                self.scrub_step(pass, scrub, hurried, &overview).await?;
+                let hurry =
+                    Hurry { hurried: schedule::is_hurried(&view), remapped: schedule::is_remapped(&view) };
+                self.scrub_step(pass, scrub, hurry, &overview).await?;
             }
         }
         self.failed = None;
@@ -236,14 +238,14 @@ impl Timers {
         &self,
         pass: &Pass,
         scrub: &mut Option<Running>,
-        hurried: bool,
+        hurry: Hurry,
         overview: &Overview,
     ) -> Result<(), PassError> {
         let running = match scrub {
             Some(running) => running,
-            None => scrub.insert(self.begin_scrub(pass, hurried, overview).await?),
+            None => scrub.insert(self.begin_scrub(pass, hurry, overview).await?),
         };
-        running.hurried |= hurried;
+        running.hurried |= hurry.hurried;
         let ended = running.scrub.step(&self.reconciler, pass).await?;
         running.stepped_at = self.reconciler.clock().now_ms();
         if let Some(scrubbed) = ended {
@@ -257,7 +259,7 @@ impl Timers {
     async fn begin_scrub(
         &self,
         pass: &Pass,
-        hurried: bool,
+        Hurry { hurried, remapped }: Hurry,
         overview: &Overview,
     ) -> Result<Running, PassError> {
         let resumes = overview.scrubbing;
@@ -267,7 +269,11 @@ impl Timers {
         if !resumes {
             self.reconciler.store().commit_noting(&[], &scrub.anew(pass.token)?).await?;
         }
-        if hurried {
+        if remapped {
+            tracing::info!(
+                "the mapping has changed since everything was compared: every row is mapped anew, within the rate limit"
+            );
+        } else if hurried {
             tracing::info!("Clerk's count of users and ours have drifted apart: everything is compared now");
         }
         // One that was interrupted has waited long enough.
@@ -309,6 +315,14 @@ impl Timers {
         self.jitter ^= self.jitter << 17;
         span.mul_f64(0.9 + 0.2 * (self.jitter % 1_024) as f64 / 1_024.0)
     }
+}
+
+/// Why a scrub does not take its time.
+#[derive(Debug, Clone, Copy)]
+struct Hurry {
+    hurried: bool,
+    /// Because the mapping has changed.
+    remapped: bool,
 }
 
 /// A scrub on its way.

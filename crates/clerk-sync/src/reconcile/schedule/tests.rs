@@ -4,6 +4,8 @@ use super::*;
 use crate::reconcile::record::{CatchUpRecord, ImportRecord, ScrubRecord};
 use rstest::rstest;
 
+/// The mapping of this process.
+const MAPPING: i64 = 7;
 const NOW: i64 = 10_000_000_000;
 const MINUTE: i64 = 60_000;
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -34,6 +36,7 @@ fn view(overview: &Overview) -> View<'_> {
         scrub_every: Some(HOUR),
         count_in: Duration::from_secs(60),
         disagrees: false,
+        fingerprint: MAPPING,
         stepped_at: None,
         hurried: false,
         skips: None,
@@ -88,6 +91,21 @@ fn a_scrub_takes_its_time_unless_the_counts_disagree() {
 fn two_counts_that_disagree_bring_a_scrub_forward() {
     let overview = at_rest();
     assert_eq!(next(&View { disagrees: true, ..view(&overview) }), Some((Task::ScrubStep, Duration::ZERO)));
+}
+
+#[test]
+fn another_mapping_brings_a_scrub_forward_until_one_has_ended_by_it() {
+    let by = |import, scrub| change(|it| (it.import.fingerprint, it.scrub.fingerprint) = (import, scrub));
+    let scrubs_now = |overview: &Overview| next(&view(overview)) == Some((Task::ScrubStep, Duration::ZERO));
+    assert!(!scrubs_now(&by(Some(MAPPING), Some(MAPPING))));
+    assert!(scrubs_now(&by(Some(MAPPING), Some(MAPPING + 1))), "the scrub was the last to write all");
+    assert!(!scrubs_now(&by(Some(MAPPING + 1), Some(MAPPING))), "it has ended by this mapping");
+    assert!(!scrubs_now(&by(None, None)), "an earlier version did not say");
+    let imported_since = change(|it| {
+        (it.import.fingerprint, it.scrub.fingerprint) = (Some(MAPPING + 1), Some(MAPPING));
+        it.scrub.since_import = None;
+    });
+    assert!(scrubs_now(&imported_since));
 }
 
 #[test]
