@@ -2,6 +2,7 @@
 //!
 //! Every flow is another way to observe a user and ends in [`Engine::apply`].
 
+mod conflict;
 #[cfg(test)]
 mod convergence;
 mod door;
@@ -28,6 +29,7 @@ use crate::{
     user_id::UserId,
 };
 use clerk_auth::clock::Clock;
+use conflict::Waiting;
 use door::{Door, PageOutcome};
 use observers::Observers;
 use reread::Doubts;
@@ -58,6 +60,7 @@ struct Parts {
     settling: Arc<Settling>,
     observers: Arc<Observers>,
     doubts: Doubts,
+    waiting: Arc<Waiting>,
     instance: OnceLock<String>,
     /// Unix ms; 0 before the first.
     last_event_ms: watch::Sender<i64>,
@@ -74,6 +77,9 @@ impl Engine {
     ) -> Self {
         let settling = Arc::new(Settling::default());
         let observers = Arc::new(Observers::default());
+        let waiting = Arc::new(Waiting::new(Arc::clone(&settling), Arc::clone(&clock)));
+        let observer: Weak<dyn Observer> = Arc::<Waiting>::downgrade(&waiting);
+        observers.add(observer);
         let parts = Arc::new(Parts {
             mapping: Arc::clone(store.mapping()),
             door: Door::open(
@@ -91,10 +97,12 @@ impl Engine {
             settling,
             observers,
             doubts: Doubts::default(),
+            waiting,
             instance: OnceLock::new(),
             last_event_ms: watch::Sender::new(0),
         });
         tokio::spawn(settle::run(Arc::downgrade(&parts)));
+        tokio::spawn(conflict::watch_letters(Arc::downgrade(&parts)));
         tokio::spawn(note_events(Arc::downgrade(&parts), parts.last_event_ms.subscribe()));
         Self { parts }
     }
@@ -134,8 +142,8 @@ impl Engine {
         self.parts.apply(observation).await
     }
 
-    /// Writes a page of a walk in a transaction of its own, and the walk's progress in the same one. An answer for each
-    /// observation, in order; and whether the progress is written, which it is only if everything is that can be.
+    /// Writes a page of a walk in a transaction of its own, and the walk's progress in the same one, unless rows of it are
+    /// refused: then the progress waits for what becomes of these.
     ///
     /// # Errors
     /// [`ApplyError::Closed`] where the engine ends.

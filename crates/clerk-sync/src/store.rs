@@ -59,6 +59,7 @@ pub mod sqlite;
 mod stored;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 mod strays;
+mod unique;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod written;
 
@@ -70,6 +71,7 @@ pub use error::{StoreError, StoreErrorKind};
 pub use findings::{TableFinding, TableProblem};
 pub use inventory::{Inventory, Living, Stored};
 pub use open::{OpenError, open};
+pub use unique::{Holder, UniqueValues};
 
 /// The ledger's entry of one user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,7 +211,7 @@ impl SchemaState {
 ///
 /// Every method that fails leaves nothing half-done. None waits longer than about 15 s.
 #[async_trait]
-pub trait Store: Coordination + Inventory + Send + Sync + fmt::Debug + 'static {
+pub trait Store: Coordination + Inventory + UniqueValues + Send + Sync + fmt::Debug + 'static {
     /// The database's name for people: `PostgreSQL`, `MySQL`, `SQLite`, `memory`.
     fn name(&self) -> &'static str;
 

@@ -16,16 +16,16 @@ use databases::Database;
 use std::sync::Arc;
 
 #[derive(Debug)]
-struct Memory(Arc<dyn Store>);
+struct Memory(Arc<MemoryStore>);
 
 #[async_trait::async_trait]
 impl Fixture for Memory {
     fn store(&self) -> Arc<dyn Store> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.0) as Arc<dyn Store>
     }
 
-    async fn require_unique(&self, _column: &str) -> bool {
-        false
+    async fn require_unique(&self, column: &str) -> bool {
+        self.0.require_unique(column)
     }
 
     async fn run_sql(&self, _sql: &str) -> bool {

@@ -9,6 +9,8 @@ mod behind_nginx;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod conflicts;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod lifecycle;

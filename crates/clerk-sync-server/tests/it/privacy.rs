@@ -73,6 +73,7 @@ async fn no_unmapped_value_is_kept_and_no_person_is_logged(
     server.accept(&event("user.created", &marked("user_bob", &email("bob"), start))).await;
     server.accept(&event("user.deleted", &json!({"id": "user_bob", "note": unmapped("deletion")}))).await;
     // Refused by the database, read again, refused again, buried.
+    clerk.shows_json("user_ada", ada(start + 2));
     clerk.create_user(rival(&email("ada"))).unwrap();
     server.accept(&event("user.created", &marked("user_rival", &email("ada"), start))).await;
     // Unreadable, healed; and unreadable even in Clerk, buried. The values are of the wrong kind.

@@ -46,10 +46,11 @@ enum Trouble {
     After,
 }
 
-fn change(gaps: &'static [i64], lateness: i64) -> impl Strategy<Value = Change> {
+/// `users`: how many; their names come from one more.
+fn change(users: u8, gaps: &'static [i64], lateness: i64) -> impl Strategy<Value = Change> {
     let seconds = prop::bool::weighted(if lateness > 0 { 0.2 } else { 0.0 });
     let parts =
-        (0..3_u8, prop::bool::weighted(0.1), prop::sample::select(gaps), 0..=lateness, seconds, 0..4_u8);
+        (0..users, prop::bool::weighted(0.1), prop::sample::select(gaps), 0..=lateness, seconds, 0..=users);
     parts.prop_map(|(user, deletes, after_ms, lateness, in_seconds, name)| Change {
         user,
         deletes,
@@ -79,12 +80,20 @@ fn steps(
 
 /// Many changes within one millisecond, whose events carry timestamps that do not tell their order.
 fn with_ties() -> impl Strategy<Value = Vec<Step>> {
-    steps(change(&[0, 0, 0, 1, 300, 1_500], 30), &[Trouble::Before, Trouble::Contended])
+    steps(change(3, &[0, 0, 0, 1, 300, 1_500], 30), &[Trouble::Before, Trouble::Contended])
 }
 
 /// Commits whose answer is lost. One that decides a tie then brings no read, so here the timestamps tell the order.
 fn with_lost_answers() -> impl Strategy<Value = Vec<Step>> {
-    steps(change(&[1, 300, 1_500], 0), &[Trouble::Before, Trouble::Contended, Trouble::After])
+    steps(change(3, &[1, 300, 1_500], 0), &[Trouble::Before, Trouble::Contended, Trouble::After])
+}
+
+/// Eight users who take each other's names, and nine names: any of them may move anywhere, in time.
+fn with_moves() -> impl Strategy<Value = Vec<Step>> {
+    prop_oneof![
+        steps(change(8, &[1, 300, 1_500], 0), &[Trouble::Before, Trouble::Contended, Trouble::After]),
+        steps(change(8, &[0, 0, 1, 300, 1_500], 30), &[Trouble::Before, Trouble::Contended]),
+    ]
 }
 
 /// `order`: in which order the events come that were not accepted until the end.
@@ -115,11 +124,26 @@ proptest! {
     fn the_table_ends_equal_to_clerk_though_answers_are_lost(steps in with_lost_answers(), order: u32) {
         block_on(async { run(World::in_memory(), steps, order).await })?;
     }
+
+    #[test]
+    fn names_that_are_unique_end_where_clerk_has_them(steps in with_moves(), order: u32) {
+        block_on(async { run(World::with_unique_names(), steps, order).await })?;
+    }
 }
 
 #[cfg(feature = "sqlite")]
 proptest! {
     #![proptest_config(config(24))]
+
+    #[test]
+    fn names_that_are_unique_end_where_clerk_has_them_on_sqlite(steps in with_moves(), order: u32) {
+        let directory = tempfile::tempdir().expect("a directory");
+        block_on(async {
+            let store = sqlite(&directory).await;
+            unique_names(&directory).await;
+            run(World::on(store).named_uniquely(), steps, order).await
+        })?;
+    }
 
     #[test]
     fn the_table_ends_equal_to_clerk_on_sqlite(steps in with_ties(), order: u32) {
@@ -138,4 +162,12 @@ async fn sqlite(directory: &tempfile::TempDir) -> Arc<dyn crate::store::Store> {
     let store = crate::store::open(&url, super::testing::mapping()).await.expect("a store");
     store.migrate().await.expect("the schema is made");
     store
+}
+
+#[cfg(feature = "sqlite")]
+async fn unique_names(directory: &tempfile::TempDir) {
+    use sqlx::{Connection as _, Executor as _};
+    let url = format!("sqlite://{}", directory.path().join("test.db").display());
+    let mut connection = sqlx::SqliteConnection::connect(&url).await.expect("connected");
+    connection.execute("create unique index users_by_username on users (username)").await.expect("an index");
 }

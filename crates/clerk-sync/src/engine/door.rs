@@ -53,8 +53,16 @@ pub enum ApplyError {
     Store(#[from] StoreError),
 }
 
-/// What became of each observation of a page, and of the progress that went with it.
-pub(super) type PageOutcome = (Vec<Result<Applied, StoreError>>, Result<(), StoreError>);
+/// What became of a page.
+#[derive(Debug)]
+pub(crate) struct PageOutcome {
+    /// An answer for each observation, in order.
+    pub(crate) outcomes: Vec<Result<Applied, StoreError>>,
+    /// Those that the database refused, by their positions.
+    pub(crate) refused: Vec<(usize, Observation)>,
+    /// Progress that is still to be written, once it is settled what becomes of the refused.
+    pub(crate) unnoted: Option<Notes>,
+}
 
 type Answer = oneshot::Sender<Result<Applied, StoreError>>;
 
@@ -92,7 +100,7 @@ struct Queue {
     busy: HashSet<UserId>,
     /// Observations in each transaction that runs.
     in_flight: usize,
-    /// Pages among those transactions.
+    /// Pages and moves among those transactions.
     pages: usize,
     /// The size of batches lately, slowly forgetting: about as many arrive while one is written.
     typical_batch: usize,
@@ -142,12 +150,49 @@ impl Door {
     }
 
     /// Writes a page of a walk, and the walk's progress with it, in a transaction of its own beside those of the
-    /// queue. An answer for each observation, in order; and whether the progress went with them.
+    /// queue. Without refused rows, the progress goes with them.
     pub(super) async fn apply_page(
         &self,
         page: Vec<Observation>,
         notes: Notes,
     ) -> Result<PageOutcome, ApplyError> {
+        let running = self.take_users(page).await?;
+        // A task of its own: a caller that goes away leaves no transaction half-way.
+        let written = tokio::spawn(async move {
+            let Running { shared, observations, .. } = &running;
+            let started = shared.clock.monotonic();
+            let (outcomes, noted) = isolate::commit_page(shared.store.as_ref(), observations, &notes).await;
+            shared.committed(observations, &outcomes, started);
+            let unnoted = if noted? { None } else { Some(notes) };
+            let refused = observations.iter().zip(&outcomes).enumerate();
+            let refused = refused
+                .filter(|(_, (_, outcome))| outcome.as_ref().is_err_and(StoreError::is_rejection))
+                .map(|(position, (observation, _))| (position, observation.clone()))
+                .collect();
+            Ok(PageOutcome { outcomes, refused, unnoted })
+        });
+        written.await.map_err(|_| ApplyError::Closed)?.map_err(ApplyError::Store)
+    }
+
+    /// Writes users whose unique values move among each other: all of them or none.
+    pub(super) async fn apply_moving(
+        &self,
+        set: Vec<Observation>,
+    ) -> Result<Result<Vec<Applied>, StoreError>, ApplyError> {
+        let running = self.take_users(set).await?;
+        let written = tokio::spawn(async move {
+            let Running { shared, observations, .. } = &running;
+            let started = shared.clock.monotonic();
+            let applied = isolate::commit_moving(shared.store.as_ref(), observations).await?;
+            let outcomes: Vec<_> = applied.iter().copied().map(Ok).collect();
+            shared.committed(observations, &outcomes, started);
+            Ok(applied)
+        });
+        written.await.map_err(|_| ApplyError::Closed)
+    }
+
+    /// Waits until none of these users is in a transaction, and keeps them for this one.
+    async fn take_users(&self, observations: Vec<Observation>) -> Result<Running, ApplyError> {
         let most = self.shared.most();
         loop {
             let freed = self.shared.freed.notified();
@@ -156,27 +201,17 @@ impl Door {
                 if queue.closed {
                     return Err(ApplyError::Closed);
                 }
-                let free = !page.iter().any(|observation| queue.busy.contains(&observation.user));
+                let free = !observations.iter().any(|observation| queue.busy.contains(&observation.user));
                 if free && queue.pages < most {
-                    queue.busy.extend(page.iter().map(|observation| observation.user.clone()));
-                    queue.in_flight += page.len();
+                    queue.busy.extend(observations.iter().map(|observation| observation.user.clone()));
+                    queue.in_flight += observations.len();
                     queue.pages += 1;
                     break;
                 }
             }
             freed.await;
         }
-        let running = Running { shared: Arc::clone(&self.shared), observations: page, is_page: true };
-        // A task of its own: a caller that goes away leaves no transaction half-way.
-        tokio::spawn(async move {
-            let Running { shared, observations, .. } = &running;
-            let started = shared.clock.monotonic();
-            let (results, noted) = isolate::commit_page(shared.store.as_ref(), observations, &notes).await;
-            shared.committed(observations, &results, started);
-            (results, noted)
-        })
-        .await
-        .map_err(|_| ApplyError::Closed)
+        Ok(Running { shared: Arc::clone(&self.shared), observations, is_page: true })
     }
 
     /// Turns new ones away and returns when the last waiting one is answered.

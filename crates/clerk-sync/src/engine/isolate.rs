@@ -26,25 +26,34 @@ fn is_worth_splitting(error: &StoreError) -> bool {
 }
 
 /// Commits a page with the progress of its walk. An answer for each observation, in order, and whether the progress
-/// is written. It never runs ahead of the page: where a row is refused, it is written after all others are.
+/// is written. It never runs ahead of the page: where rows are refused, it is left to whoever tries these again.
 pub(super) async fn commit_page(
     store: &dyn Store,
     page: &[Observation],
     notes: &Notes,
-) -> (Vec<Outcome>, Result<(), StoreError>) {
+) -> (Vec<Outcome>, Result<bool, StoreError>) {
     let error = match try_commit_noting(store, page, notes).await {
-        Ok(applied) => return (applied.into_iter().map(Ok).collect(), Ok(())),
+        Ok(applied) => return (applied.into_iter().map(Ok).collect(), Ok(true)),
         Err(error) if is_worth_splitting(&error) && !page.is_empty() => error,
         Err(error) => return (vec![Err(error.clone()); page.len()], Err(error)),
     };
     let outcomes =
         if page.len() > 1 { split(store, page, error).await } else { vec![Err(error); page.len()] };
-    let unwritten = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
+    let mut unwritten = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
     let noted = match unwritten.clone().find(|error| !error.is_rejection()) {
         Some(error) => Err(error.clone()),
-        None => try_commit_noting(store, &[], notes).await.map(|_| ()),
+        None if unwritten.next().is_some() => Ok(false),
+        None => try_commit_noting(store, &[], notes).await.map(|_| true),
     };
     (outcomes, noted)
+}
+
+/// Commits users whose unique values move among each other: all of them or none.
+pub(super) async fn commit_moving(
+    store: &dyn Store,
+    set: &[Observation],
+) -> Result<Vec<Applied>, StoreError> {
+    in_time(store.commit_moving(set)).await
 }
 
 async fn try_commit(store: &dyn Store, batch: &[Observation]) -> Result<Vec<Applied>, StoreError> {
@@ -56,7 +65,13 @@ async fn try_commit_noting(
     batch: &[Observation],
     notes: &Notes,
 ) -> Result<Vec<Applied>, StoreError> {
-    tokio::time::timeout(COMMIT_TIMEOUT, store.commit_noting(batch, notes)).await.unwrap_or_else(|_| {
+    in_time(store.commit_noting(batch, notes)).await
+}
+
+async fn in_time(
+    commit: impl Future<Output = Result<Vec<Applied>, StoreError>>,
+) -> Result<Vec<Applied>, StoreError> {
+    tokio::time::timeout(COMMIT_TIMEOUT, commit).await.unwrap_or_else(|_| {
         Err(StoreError::new(
             StoreErrorKind::Unavailable,
             "writing users",

@@ -173,19 +173,16 @@ impl Parts {
                 ("absent_not_yet", Receipt::TryLater { after: super::reread::DOUBT_RECHECK })
             }
             Err(error) if error.is_transient() => {
-                let after = match &error {
-                    RereadError::Clerk(error) => error.retry_after().unwrap_or(RETRY_SOON),
-                    _ => RETRY_SOON,
-                };
+                let after = error.retry_after().unwrap_or(RETRY_SOON);
                 tracing::warn!(svix.id = message.id, user.id = %user, %error, "an event cannot be healed now");
                 ("try_later", Receipt::TryLater { after })
             }
             Err(error) => {
-                let reason = match refused.map(|refused| refused.to_string()) {
-                    Some(refused) if refused != error.to_string() => {
-                        format!("{refused}; read again: {error}")
-                    }
-                    _ => error.to_string(),
+                let reason = match refused {
+                    // The same obstacle again, and perhaps more is known of it.
+                    Some(_) if error.rejection().is_some() => error.to_string(),
+                    Some(refused) => format!("{refused}; read again: {error}"),
+                    None => error.to_string(),
                 };
                 self.bury(message, Some(user), &reason).await
             }

@@ -6,7 +6,7 @@ use crate::{
     doubt::{self, Absence, Lower},
     mapping::ReadError,
     observation::{Flow, Observation},
-    rule::{State, Verdict},
+    rule::{State, Verdict, Version},
     store::{Applied, StoreError},
     user_id::UserId,
 };
@@ -49,16 +49,38 @@ pub enum RereadError {
     /// See [`ApplyError`].
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// Another user holds one of its unique values, and Clerk says that there is no such user, which does not count yet.
+    #[error(
+        "{0} holds a value of this user's, and Clerk has no such user, which counts only when it says so again"
+    )]
+    HolderAbsent(UserId),
 }
 
 impl RereadError {
     /// Whether the same may work later without anyone's help.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Clerk(_) => true,
+            Self::Clerk(_) | Self::HolderAbsent(_) => true,
             Self::Unreadable(_) => false,
             Self::Apply(ApplyError::Store(error)) => !error.is_rejection(),
             Self::Apply(_) => true,
+        }
+    }
+
+    /// How long to wait before trying again, if that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Clerk(error) => error.retry_after(),
+            Self::HolderAbsent(_) => Some(DOUBT_RECHECK),
+            Self::Unreadable(_) | Self::Apply(_) => None,
+        }
+    }
+
+    /// Why the database refuses the row, if it does.
+    pub(super) fn rejection(&self) -> Option<&StoreError> {
+        match self {
+            Self::Apply(ApplyError::Store(error)) => Some(error).filter(|error| error.is_rejection()),
+            _ => None,
         }
     }
 }
@@ -191,22 +213,34 @@ impl Engine {
 
 impl Parts {
     pub(super) async fn reread(&self, user: &UserId, wish: Wish) -> Result<Reread, RereadError> {
+        let Some(observation) = self.observe(user, &wish).await? else { return Ok(Reread::AbsentNotYet) };
+        let (version, applied) = self.apply_with_holders(observation, &wish).await?;
+        self.conclude(user, &version, &applied);
+        Ok(Reread::Applied { present: version.state == State::Present, applied })
+    }
+
+    /// Reads a user. `None`: Clerk says that there is none, which does not count yet.
+    pub(super) async fn observe(
+        &self,
+        user: &UserId,
+        wish: &Wish,
+    ) -> Result<Option<Observation>, RereadError> {
         let freshness = wish.freshness.unwrap_or(Freshness::Unsent);
         let lane = wish.lane.unwrap_or(Lane::Background);
         let answer = self.reads.read(user, freshness, lane, wish.patience).await?;
         match &answer.user {
-            Some(json) => self.apply_present(user, json, &answer, wish).await,
-            None => self.apply_absent(user, answer.date_ms, wish).await,
+            Some(json) => self.observe_present(user, json, &answer, wish).await.map(Some),
+            None => self.observe_absent(user, answer.date_ms, wish).await,
         }
     }
 
-    async fn apply_present(
+    async fn observe_present(
         &self,
         user: &UserId,
         json: &[u8],
         answer: &UserAnswer,
-        wish: Wish,
-    ) -> Result<Reread, RereadError> {
+        wish: &Wish,
+    ) -> Result<Observation, RereadError> {
         let mut mapped = self.mapping.read_user(json)?;
         if mapped.id != *user {
             let detail = "the answer is about another user";
@@ -220,7 +254,7 @@ impl Parts {
         mapped.updated_at = doubt::believable_updated_at(mapped.updated_at, as_of);
         let flow = wish.flow.unwrap_or(Flow::Reread);
         let mut observation = Observation::present(mapped, &self.mapping, as_of, flow);
-        observation.message_id = wish.message_id;
+        observation.message_id.clone_from(&wish.message_id);
         observation.claim.settles = wish.settle_from.is_some();
         observation.claim.restores = wish.restores;
         if wish.lifts {
@@ -231,37 +265,22 @@ impl Parts {
                 Some(deleted_at.map_or(as_of, |deleted_at| deleted_at.max(as_of)));
         }
         let read = observation.claim.version;
-        let known = self.doubts.get(user);
         // The second of two reads that agree carries the correction with it.
-        let resets = known.lower.and_then(|first| {
+        observation.claim.resets = self.doubts.get(user).lower.and_then(|first| {
             doubt::confirmed(
                 &first,
                 &Lower { updated_at: read.updated_at, as_of: read.as_of, standing: first.standing },
             )
         });
-        observation.claim.resets = resets;
-        let applied = self.apply(observation).await?;
-        let contradiction = match (applied.verdict, applied.standing) {
-            (Verdict::Stale, Some(standing)) => doubt::lower(&read, &standing),
-            _ => None,
-        };
-        let lower = contradiction.map(|new| match known.lower {
-            Some(first) if first.updated_at == new.updated_at && first.standing == new.standing => first,
-            _ => new,
-        });
-        self.doubts.set(user, Doubt { absent_since: None, lower });
-        if lower.is_some() {
-            self.settling.recheck(user.clone(), self.clock.monotonic() + DOUBT_RECHECK);
-        }
-        Ok(Reread::Applied { present: true, applied })
+        Ok(observation)
     }
 
-    async fn apply_absent(
+    async fn observe_absent(
         &self,
         user: &UserId,
         date_ms: Option<i64>,
-        wish: Wish,
-    ) -> Result<Reread, RereadError> {
+        wish: &Wish,
+    ) -> Result<Option<Observation>, RereadError> {
         let entry = self.store.entry(user).await?;
         let known = self.doubts.get(user);
         let already_gone = entry.is_some_and(|entry| entry.standing.version.state == State::Gone);
@@ -272,17 +291,36 @@ impl Parts {
             (Absence::NotYet { first }, _) => {
                 self.doubts.set(user, Doubt { absent_since: first, ..known });
                 self.settling.recheck(user.clone(), self.clock.monotonic() + DOUBT_RECHECK);
-                return Ok(Reread::AbsentNotYet);
+                return Ok(None);
             }
-            (Absence::Counts, None) => return Ok(Reread::AbsentNotYet),
+            (Absence::Counts, None) => return Ok(None),
         };
         let mut observation =
             Observation::gone(user.clone(), &self.mapping, date, wish.flow.unwrap_or(Flow::Reread));
-        observation.message_id = wish.message_id;
+        observation.message_id.clone_from(&wish.message_id);
         observation.claim.restores = wish.restores;
-        let applied = self.apply(observation).await?;
-        self.doubts.set(user, Doubt::default());
-        Ok(Reread::Applied { present: false, applied })
+        Ok(Some(observation))
+    }
+
+    /// Remembers what a read that was applied leaves to be heard again. `read`: what it said.
+    pub(super) fn conclude(&self, user: &UserId, read: &Version, applied: &Applied) {
+        if read.state == State::Gone {
+            self.doubts.set(user, Doubt::default());
+            return;
+        }
+        let contradiction = match (applied.verdict, applied.standing) {
+            (Verdict::Stale, Some(standing)) => doubt::lower(read, &standing),
+            _ => None,
+        };
+        let known = self.doubts.get(user);
+        let lower = contradiction.map(|new| match known.lower {
+            Some(first) if first.updated_at == new.updated_at && first.standing == new.standing => first,
+            _ => new,
+        });
+        self.doubts.set(user, Doubt { absent_since: None, lower });
+        if lower.is_some() {
+            self.settling.recheck(user.clone(), self.clock.monotonic() + DOUBT_RECHECK);
+        }
     }
 }
 

@@ -1,13 +1,10 @@
 //! Users to be read again when nobody waits: ties to settle, doubts to clear.
 
 use super::{
-    Parts, RereadError,
+    Parts,
     reread::{Reread, Wish},
 };
-use crate::{
-    clerk::{ClerkError, Lane},
-    user_id::UserId,
-};
+use crate::{clerk::Lane, user_id::UserId};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -178,15 +175,14 @@ impl Parts {
             ..Wish::default()
         };
         match self.reread(&user, wish).await {
-            Ok(Reread::Applied { present, .. }) => tracing::debug!(user.id = %user, present, "read again"),
+            Ok(Reread::Applied { present, .. }) => {
+                tracing::debug!(user.id = %user, present, "read again");
+                self.forget_letters(&user).await;
+            }
             Ok(Reread::AbsentNotYet) => {}
             Err(error) if error.is_transient() && task.attempts < MAX_ATTEMPTS => {
                 let pause = FIRST_RETRY.saturating_mul(1 << task.attempts.min(6)).min(LONGEST_RETRY);
-                let asked_for = match &error {
-                    RereadError::Clerk(error) => ClerkError::retry_after(error).unwrap_or_default(),
-                    _ => Duration::ZERO,
-                };
-                let due = self.clock.monotonic() + pause.max(asked_for);
+                let due = self.clock.monotonic() + pause.max(error.retry_after().unwrap_or_default());
                 self.settling.add(user, Task { due, attempts: task.attempts + 1, ..task });
             }
             Err(error) => {

@@ -160,6 +160,10 @@ impl Inner {
                 }
                 EnsureError::ClerkAway { retry_after: error.retry_after() }
             }
+            RereadError::HolderAbsent(_) => {
+                tracing::warn!(user.id = %user, %error, "a user's row cannot be made now");
+                EnsureError::ClerkAway { retry_after: error.retry_after() }
+            }
             RereadError::Unreadable(error) => {
                 tracing::error!(user.id = %user, %error, "a user's row cannot be made");
                 self.deny(user, EnsureError::Conflict)

@@ -99,7 +99,7 @@ impl Reconciler {
             // Nothing lies behind a page that holds no more than the last one's end; unless it was cut short.
             let is_last = page.rows == 0 || (!tail.is_empty() && seen_before == page.rows);
             let rows = page.rows;
-            new_pages += u32::from(self.write_changed(page, from, tally).await?);
+            new_pages += u32::from(self.write_changed(pass, page, from, tally).await?);
             if reached {
                 return Ok(Descent::Reached(next));
             }
@@ -117,12 +117,18 @@ impl Reconciler {
     }
 
     /// Writes what changed at `from` (Unix ms) or later. True if any of it was new.
-    async fn write_changed(&self, mut page: Page, from: i64, tally: &Tally) -> Result<bool, PassError> {
+    async fn write_changed(
+        &self,
+        pass: &Pass,
+        mut page: Page,
+        from: i64,
+        tally: &Tally,
+    ) -> Result<bool, PassError> {
         let flow = Flow::CatchUp;
         self.bury_unreadable(std::mem::take(&mut page.unreadable), flow, tally).await?;
         let changed = page.users.into_iter().filter(|user| user.updated_at >= from);
         let observations = changed.map(|user| self.observation(user, page.date_ms, flow)).collect();
-        let written = self.write(observations, Notes::default(), flow, tally).await?;
+        let written = self.write(pass, observations, Notes::default(), flow, tally).await?;
         Ok(written.iter().any(|(_, applied)| applied.verdict == Verdict::Stands))
     }
 }

@@ -9,7 +9,6 @@ use super::{
 use crate::{
     clerk::UsersQuery,
     engine::{DOUBT_RECHECK, Reread},
-    mapping::Mapping,
     observation::Flow,
     rule::State,
     store::{Notes, Run, Stored},
@@ -71,7 +70,7 @@ impl Scrub {
         let suspects = read_chunk(next)?;
         for stored in reconciler.still_missing(pass, self, &suspects).await? {
             pass.check()?;
-            let restores = is_astray(&stored, reconciler.engine.mapping());
+            let restores = stored.is_astray(reconciler.engine.mapping());
             match reconciler.recheck(&stored.user, pass, restores, &self.tally).await? {
                 Some(Reread::Applied { present: false, .. }) => self.state.deleted += 1,
                 Some(Reread::AbsentNotYet) => {
@@ -167,15 +166,6 @@ impl Scrub {
     }
 }
 
-/// Whether the row is not what the ledger says.
-fn is_astray(stored: &Stored, mapping: &Mapping) -> bool {
-    let Some(entry) = stored.entry else { return false };
-    let Some(row) = &stored.row else { return entry.standing.version.state != State::Gone };
-    let comparable = entry.standing.fingerprint == mapping.fingerprint();
-    entry.standing.version.state == State::Gone
-        || (comparable && mapping.digest(row) != entry.standing.version.digest)
-}
-
 impl Reconciler {
     /// Reads one user and writes what Clerk says. `None` for one that cannot be written, which is kept as a dead letter.
     pub(super) async fn recheck(
@@ -224,7 +214,7 @@ impl Reconciler {
         if !scrub.looks {
             let seen = page.users.into_iter();
             let observations = seen.map(|user| self.observation(user, page.date_ms, Flow::Scrub)).collect();
-            self.write(observations, Notes::default(), Flow::Scrub, &scrub.tally).await?;
+            self.write(pass, observations, Notes::default(), Flow::Scrub, &scrub.tally).await?;
         }
         stored.retain(|stored| !there.contains(&stored.user));
         Ok(stored)

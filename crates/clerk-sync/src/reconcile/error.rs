@@ -27,6 +27,9 @@ pub enum PassError {
     /// A list of Clerk's is not what a list can be.
     #[error("Clerk's list of users cannot be relied on: {0}")]
     Unreliable(&'static str),
+    /// See [`RereadError::HolderAbsent`].
+    #[error(transparent)]
+    HolderAbsent(RereadError),
     /// It was told to stop.
     #[error("stopped")]
     Stopped,
@@ -55,7 +58,7 @@ impl PassError {
                 matches!(error.kind(), ClerkErrorKind::Unavailable | ClerkErrorKind::Throttled { .. })
             }
             Self::Store(error) => error.is_transient(),
-            Self::Apply(_) | Self::Unreliable(_) | Self::Stopped => true,
+            Self::Apply(_) | Self::Unreliable(_) | Self::HolderAbsent(_) | Self::Stopped => true,
             Self::Binding(error) => error.is_transient(),
             Self::Progress(_) => false,
         }
@@ -83,6 +86,7 @@ impl From<RereadError> for PassError {
             RereadError::Clerk(error) => Self::Clerk(error),
             RereadError::Apply(error) => error.into(),
             RereadError::Unreadable(error) => error.into(),
+            absent @ RereadError::HolderAbsent(_) => Self::HolderAbsent(absent),
         }
     }
 }

@@ -235,9 +235,9 @@ impl Reconciler {
                 (page, record::note(Run::Import, part_of(position), &plan.windows[position])?, done)
             };
             let reconciler = self.clone();
-            let (tally, token) = (Arc::clone(tally), pass.token);
+            let (tally, pass) = (Arc::clone(tally), pass.clone());
             writing =
-                Some(tokio::spawn(async move { reconciler.write_page(page, note, token, &tally).await }));
+                Some(tokio::spawn(async move { reconciler.write_page(&pass, page, note, &tally).await }));
             if done {
                 break Ok(());
             }
@@ -251,17 +251,17 @@ impl Reconciler {
     /// Writes a page, and the window's new place with it.
     async fn write_page(
         &self,
+        pass: &Pass,
         page: Page,
         note: Progress,
-        token: Option<i64>,
         tally: &Tally,
     ) -> Result<(), PassError> {
         let flow = Flow::Import;
         self.bury_unreadable(page.unreadable, flow, tally).await?;
         let observations =
             page.users.into_iter().map(|user| self.observation(user, page.date_ms, flow)).collect();
-        let notes = Notes { clears: None, parts: vec![note], token };
-        self.write(observations, notes, flow, tally).await.map(|_| ())
+        let notes = Notes { clears: None, parts: vec![note], token: pass.token };
+        self.write(pass, observations, notes, flow, tally).await.map(|_| ())
     }
 }
 

@@ -398,7 +398,7 @@ impl Scrub {
             parts.push(record::note(Run::Scrub, 0, &self.record)?);
         }
         let notes = Notes { clears: None, parts, token: pass.token };
-        reconciler.write(observations, notes, Flow::Scrub, &self.tally).await
+        reconciler.write(pass, observations, notes, Flow::Scrub, &self.tally).await
     }
 }
 

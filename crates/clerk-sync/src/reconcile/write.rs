@@ -1,6 +1,6 @@
 //! Writing what a list says.
 
-use super::{PassError, Reconciler, Tally};
+use super::{Pass, PassError, Reconciler, Tally, pages::PATIENCE};
 use crate::{
     observation::{Flow, Observation},
     store::{Applied, Notes},
@@ -9,10 +9,12 @@ use crate::{
 use std::sync::atomic::Ordering;
 
 impl Reconciler {
-    /// Writes observations and, in the same transaction, progress. Answers with those that were written; a row that
-    /// the database refuses is kept as a dead letter, and fails nobody else.
+    /// Writes observations and, in the same transaction, progress. Answers with those that were written. A row that the
+    /// database refuses for a value that another row holds is read again with that row's user; one that is refused for
+    /// good is kept as a dead letter, and fails nobody else. Only then the progress is written.
     pub(super) async fn write(
         &self,
+        pass: &Pass,
         observations: Vec<Observation>,
         notes: Notes,
         flow: Flow,
@@ -22,9 +24,19 @@ impl Reconciler {
             return Ok(Vec::new());
         }
         let users: Vec<UserId> = observations.iter().map(|observation| observation.user.clone()).collect();
-        let (outcomes, noted) = self.engine.apply_page(observations, notes).await?;
+        let mut page = self.engine.apply_page(observations, notes).await?;
+        for (position, refused) in page.refused {
+            let moving = tokio::select! {
+                biased;
+                () = pass.stop.cancelled() => return Err(PassError::Stopped),
+                moving = self.engine.move_in(&refused, pass.lane, PATIENCE) => moving?,
+            };
+            if let (Some(applied), Some(outcome)) = (moving, page.outcomes.get_mut(position)) {
+                *outcome = applied;
+            }
+        }
         let mut written = Vec::with_capacity(users.len());
-        for (user, outcome) in users.into_iter().zip(outcomes) {
+        for (user, outcome) in users.into_iter().zip(page.outcomes) {
             match outcome {
                 Ok(applied) => {
                     tally.written.fetch_add(u64::from(applied.change.is_some()), Ordering::Relaxed);
@@ -37,7 +49,9 @@ impl Reconciler {
                 Err(error) => return Err(error.into()),
             }
         }
-        noted?;
+        if let Some(notes) = page.unnoted {
+            self.store().commit_noting(&[], &notes).await?;
+        }
         Ok(written)
     }
 }

@@ -54,6 +54,7 @@ pub mod meta;
 pub mod notes;
 pub mod order;
 pub mod shares;
+pub mod unique;
 pub mod values;
 pub mod walks;
 
@@ -208,6 +209,13 @@ macro_rules! store_promises {
             ];
             shares: [
                 deciders_are_serialised, a_share_is_replaced_by_the_next, shares_that_ran_out_are_removed,
+            ];
+            unique: [
+                who_holds_a_value_is_named, values_swap_in_one_transaction, a_ring_moves_on,
+                a_deleted_users_value_is_taken, who_is_not_written_keeps_its_values,
+                a_set_is_written_whole_or_not_at_all, an_index_over_an_expression_counts,
+                an_index_over_several_columns_counts, a_value_that_may_not_be_null_is_not_given_up,
+                a_row_of_nobody_is_told_apart, racing_sets_leave_no_half,
             ];
         }
     };

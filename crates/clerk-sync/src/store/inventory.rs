@@ -1,7 +1,11 @@
 //! What is stored, in the order in which it is compared with Clerk.
 
 use super::{Entry, StoreError};
-use crate::{mapping::Row, user_id::UserId};
+use crate::{
+    mapping::{Mapping, Row},
+    rule::State,
+    user_id::UserId,
+};
 use async_trait::async_trait;
 
 /// What is stored of one user, seen at one moment.
@@ -13,6 +17,17 @@ pub struct Stored {
     pub entry: Option<Entry>,
     /// The row of the users table, in the mapping's order of columns.
     pub row: Option<Row>,
+}
+
+impl Stored {
+    /// Whether the row is not what the ledger says.
+    pub(crate) fn is_astray(&self, mapping: &Mapping) -> bool {
+        let Some(entry) = self.entry else { return false };
+        let Some(row) = &self.row else { return entry.standing.version.state != State::Gone };
+        let comparable = entry.standing.fingerprint == mapping.fingerprint();
+        entry.standing.version.state == State::Gone
+            || (comparable && mapping.digest(row) != entry.standing.version.digest)
+    }
 }
 
 /// A place in the order of [`Inventory::living`].

@@ -13,12 +13,13 @@ use crate::{
 use async_trait::async_trait;
 use clerk_auth::clock::Clock;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 mod desk;
 mod inventory;
+mod unique;
 
 use desk::Desk;
 
@@ -40,6 +41,8 @@ struct Tables {
     binding: Option<Binding>,
     last_event_at: Option<i64>,
     desk: Desk,
+    /// Positions of unique columns.
+    unique: BTreeSet<usize>,
 }
 
 impl MemoryStore {
@@ -80,31 +83,18 @@ impl MemoryStore {
         };
     }
 
-    /// A poisoned lock means a panic in this very file; the tables are written by infallible steps only.
-    fn tables(&self) -> MutexGuard<'_, Tables> {
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[async_trait]
-impl Store for MemoryStore {
-    fn name(&self) -> &'static str {
-        "memory"
-    }
-
-    fn mapping(&self) -> &Arc<Mapping> {
-        &self.mapping
-    }
-
-    fn concurrent_commits(&self) -> usize {
-        1
-    }
-
-    async fn commit_noting(&self, batch: &[Observation], notes: &Notes) -> Result<Vec<Applied>, StoreError> {
+    /// `moves`: see [`super::UniqueValues::commit_moving`].
+    fn write_batch(
+        &self,
+        batch: &[Observation],
+        notes: &Notes,
+        moves: bool,
+    ) -> Result<Vec<Applied>, StoreError> {
         let mut guard = self.tables();
         let tables = &mut *guard;
-        tables.desk.note(notes)?;
         let plan = plan::plan(batch, &tables.ledger);
+        tables.judge(&self.mapping, &plan, moves)?;
+        tables.desk.note(notes)?;
         for (user, entry) in plan.new_entries.iter().chain(&plan.changed_entries) {
             tables.ledger.insert((*user).clone(), *entry);
         }
@@ -131,6 +121,30 @@ impl Store for MemoryStore {
             .dead_letters
             .retain(|_, letter| !letter.user.as_ref().is_some_and(|user| plan.healed.contains(&user)));
         Ok(plan.applied)
+    }
+
+    /// A poisoned lock means a panic in this very file; the tables are written by infallible steps only.
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn mapping(&self) -> &Arc<Mapping> {
+        &self.mapping
+    }
+
+    fn concurrent_commits(&self) -> usize {
+        1
+    }
+
+    async fn commit_noting(&self, batch: &[Observation], notes: &Notes) -> Result<Vec<Applied>, StoreError> {
+        self.write_batch(batch, notes, false)
     }
 
     async fn presence(&self, user: &UserId) -> Result<Presence, StoreError> {

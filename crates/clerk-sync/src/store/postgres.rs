@@ -16,6 +16,7 @@ mod inventory;
 mod meta;
 mod migrate;
 mod read;
+mod unique;
 mod write;
 
 use super::{

@@ -14,6 +14,7 @@ mod inventory;
 mod meta;
 mod migrate;
 mod read;
+mod unique;
 
 use super::{
     Applied, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Notes, Presence,

@@ -214,3 +214,43 @@ async fn our_own_table_gets_the_column(#[values(Kind::Postgres, Kind::Mysql, Kin
     store.commit(&[gone(mapping, "user_1", 5)]).await.unwrap();
     assert_marked(&database, true).await;
 }
+
+/// Somebody signs up with the e-mail address of a row that stayed.
+#[rstest]
+#[tokio::test]
+async fn a_row_that_stays_gives_a_unique_value_to_who_needs_it(
+    #[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind,
+) {
+    let database = adopting(kind, &ddl(kind), spec(marking())).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    store.commit(&[seen(mapping, "user_1", 1)]).await.unwrap();
+    store.commit(&[gone(mapping, "user_1", 5)]).await.unwrap();
+    let mut heir = seen(mapping, "user_2", 7);
+    let email = Value::Text("user_1@example.com".to_owned());
+    heir.row.as_mut().unwrap()[1] = email.clone();
+    assert!(store.commit(std::slice::from_ref(&heir)).await.expect_err("the row holds it").is_rejection());
+    let holders = store.holders(&user("user_2"), heir.row.as_ref().unwrap()).await.unwrap();
+    assert_eq!(holders.iter().map(|holder| holder.user.clone()).collect::<Vec<_>>(), [Some(user("user_1"))]);
+    store.commit_moving(&[gone(mapping, "user_1", 8), heir]).await.unwrap();
+    assert_eq!(row(store.as_ref(), "user_2").await.unwrap()[1], email);
+    assert_eq!(row(store.as_ref(), "user_1").await.unwrap()[1], Value::Null);
+    assert_marked(&database, true).await;
+}
+
+/// A row without a Clerk id holds it: nobody is asked, and it is not taken away.
+#[rstest]
+#[tokio::test]
+async fn a_row_of_nobody_is_named_as_such(#[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind) {
+    let key = if kind == Kind::Mysql { "varchar(64)" } else { "text" };
+    let ddl = format!(
+        "create table users (clerk_id {key} unique, email varchar(200) unique, name varchar(99), banned boolean)"
+    );
+    let database = adopting(kind, &ddl, spec(DeletionSpec::default())).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    database.run_sql("insert into users (email) values ('user_1@example.com')").await;
+    let newcomer = seen(mapping, "user_1", 1);
+    assert!(store.commit(std::slice::from_ref(&newcomer)).await.expect_err("a row holds it").is_rejection());
+    let holders = store.holders(&user("user_1"), newcomer.row.as_ref().unwrap()).await.unwrap();
+    assert_eq!(holders.len(), 1);
+    assert_eq!((&holders[0].user, holders[0].columns.as_slice()), (&None, &["email".to_owned()][..]));
+}

@@ -19,6 +19,8 @@ async fn with_letters(clerk: &Clerk, database: &Database) -> Setup {
     server.accept(&Signed::new("msg_nobody", nobody.to_string())).await;
     let holder = Person { email: HOLDER.to_owned(), ..Person::new("user_holder") };
     server.accept(&clerk.created(&holder)).await;
+    // Clerk says that both have it, which it should never do.
+    clerk.shows(&holder);
     clerk.create_user(NewUser::new().id("user_rival").email(HOLDER).first_name("Rival")).unwrap();
     let rival = Person { email: HOLDER.to_owned(), ..Person::new("user_rival") };
     server.accept(&Signed::new("msg_rival", clerk.created(&rival).body)).await;
@@ -52,7 +54,7 @@ async fn letters_are_listed_and_shown(#[values(Kind::Sqlite, Kind::Postgres, Kin
     if kind == Kind::Sqlite {
         assert_snapshot!(redacted(&setup.output(&["dead-letters", "list"]).await, &[]), @r"
              1  <moment>  user.deleted  no user  the event names no user
-             2  <moment>  user.created  user_rival  writing users: the database refused the row (constraint users.email): code 2067
+             2  <moment>  user.created  user_rival  writing users: the database refused the row (constraint users_by_email): Clerk gives one value of email to two users: change it for one of them in Clerk; held by [user_holder]
         ");
         assert_snapshot!(redacted(&setup.output(&["dead-letters", "show", "1"]).await, &[]), @r"
         number    1
@@ -72,7 +74,7 @@ async fn letters_are_listed_and_shown(#[values(Kind::Sqlite, Kind::Postgres, Kin
         message   msg_rival
         user      user_rival
         kept at   <moment>
-        reason    writing users: the database refused the row (constraint users.email): code 2067
+        reason    writing users: the database refused the row (constraint users_by_email): Clerk gives one value of email to two users: change it for one of them in Clerk; held by [user_holder]
         ");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::now_ms;
 use bytes::Bytes;
-use clerk_emulator::{Emulator, EmulatorConfig, Handle};
+use clerk_emulator::{Emulator, EmulatorConfig, Fault, FaultKind, Handle};
 use serde_json::{Value, json};
 use std::ops::Deref;
 use svix::webhooks::Webhook;
@@ -74,6 +74,16 @@ impl Clerk {
     pub(crate) fn unreadable(&self, id: &str) -> Signed {
         let data = json!({"object": "user", "id": id, "updated_at": "yesterday"});
         Signed::new(&message_id(id, now_ms()), self.event("user.updated", &data).to_string())
+    }
+
+    /// Answers whoever reads this person so, whatever is true. Returns the fault's number.
+    pub(crate) fn shows(&self, person: &Person) -> u64 {
+        self.shows_json(&person.id, person.json())
+    }
+
+    pub(crate) fn shows_json(&self, id: &str, body: Value) -> u64 {
+        let answer = FaultKind::UserAnswer { status: 200, code: None, body: Some(body) };
+        self.add_fault(Fault::new(answer).user(id))
     }
 
     pub(crate) async fn stop(self) {

@@ -125,7 +125,10 @@ async fn a_row_that_the_database_refuses_does_not_hurt_its_neighbours(
     setup.output(&["migrate"]).await;
     database.run("create unique index users_by_email on users (email)").await;
     let server = setup.serve().await;
-    server.accept(&clerk.created(&Person::new("user_holder"))).await;
+    let person = Person::new("user_holder");
+    server.accept(&clerk.created(&person)).await;
+    // Clerk says that both have it, which it should never do.
+    clerk.shows(&person);
 
     let holder = "user_holder@example.com";
     clerk.create_user(NewUser::new().id("user_rival").email(holder)).unwrap();

@@ -47,6 +47,7 @@ struct State {
     /// `None`: deleted.
     users: BTreeMap<String, Option<Look>>,
     failing_reads: usize,
+    unique_names: bool,
 }
 
 pub(super) fn id(user: u8) -> String {
@@ -66,12 +67,18 @@ impl Model {
         self.state().failing_reads += 1;
     }
 
+    /// From now on no two users have one name: who wants a taken one is told no.
+    pub(super) fn make_names_unique(&self) {
+        self.state().unique_names = true;
+    }
+
     /// Every user there ever was.
     pub(super) fn users(&self) -> BTreeMap<String, Option<Look>> {
         self.state().users.clone()
     }
 
-    /// Makes a change and answers the body of its event; `None` if the user is deleted already.
+    /// Makes a change and answers the body of its event; `None` if the user is deleted already, or the name is
+    /// taken.
     pub(super) fn change(&self, change: &Change) -> Option<Vec<u8>> {
         self.clock.advance(Duration::from_millis(change.after_ms.unsigned_abs()));
         let now_ms = self.clock.now_ms();
@@ -91,6 +98,11 @@ impl Model {
         let kind = if known.is_some() { "user.updated" } else { "user.created" };
         let created_at = known.map_or(now_ms, |look| look.created_at);
         let look = Look { created_at, updated_at: now_ms, username: format!("name {}", change.name) };
+        let others =
+            state.users.iter().filter(|(other, _)| **other != id).filter_map(|(_, look)| look.as_ref());
+        if state.unique_names && others.map(|other| &other.username).any(|name| *name == look.username) {
+            return None;
+        }
         let body = event(kind, timestamp, &json(&id, &look));
         state.users.insert(id, Some(look));
         Some(body)

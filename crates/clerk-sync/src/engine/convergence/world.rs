@@ -54,6 +54,18 @@ impl World {
         Self::on(Arc::new(MemoryStore::new(mapping(), clock)))
     }
 
+    /// One whose Clerk and whose table take each name only once.
+    pub(super) fn with_unique_names() -> Self {
+        let memory = MemoryStore::new(mapping(), Arc::new(ManualClock::at(NOON)));
+        assert!(memory.require_unique("username"));
+        Self::on(Arc::new(memory)).named_uniquely()
+    }
+
+    pub(super) fn named_uniquely(self) -> Self {
+        self.model.make_names_unique();
+        self
+    }
+
     pub(super) fn on(store: Arc<dyn Store>) -> Self {
         let clock = Arc::new(ManualClock::at(NOON));
         let model = Arc::new(Model::new(Arc::clone(&clock)));
@@ -184,6 +196,8 @@ impl World {
         }
         let rows = self.store.rows(None, 100).await.expect("readable").len();
         prop_assert_eq!(rows, self.model.users().values().flatten().count());
+        let letters = self.store.dead_letters(0, 10).await.expect("readable");
+        prop_assert!(letters.is_empty(), "{letters:?}");
         prop_assert!(!self.store.overlapped(), "a user was in two transactions at once");
         Ok(())
     }

@@ -202,7 +202,12 @@ impl GatedStore {
         Ok(false)
     }
 
-    async fn pass(&self, batch: &[Observation], notes: &Notes) -> Result<Vec<Applied>, StoreError> {
+    async fn pass(
+        &self,
+        batch: &[Observation],
+        notes: &Notes,
+        moves: bool,
+    ) -> Result<Vec<Applied>, StoreError> {
         let fail = |kind: StoreErrorKind| Err(StoreError::new(kind, "testing", ""));
         let held = self.gate().held;
         if held {
@@ -229,7 +234,11 @@ impl GatedStore {
         if self.has_refused_row(batch).await? {
             return fail(StoreErrorKind::Rejected { constraint: Some("users_by_username".to_owned()) });
         }
-        let applied = self.inner.commit_noting(batch, notes).await?;
+        let applied = if moves {
+            self.inner.commit_moving(batch).await?
+        } else {
+            self.inner.commit_noting(batch, notes).await?
+        };
         for (observation, applied) in batch.iter().zip(&applied) {
             let restored = observation.claim.restores && applied.verdict != Verdict::Stale;
             if restored || applied.verdict == Verdict::Stands {
@@ -240,6 +249,23 @@ impl GatedStore {
             Fault::After(kind) => fail(kind),
             _ => Ok(applied),
         }
+    }
+
+    async fn begin(
+        &self,
+        batch: &[Observation],
+        notes: &Notes,
+        moves: bool,
+    ) -> Result<Vec<Applied>, StoreError> {
+        let users: HashSet<UserId> = batch.iter().map(|observation| observation.user.clone()).collect();
+        {
+            let mut gate = self.gate();
+            gate.commits.push(batch.to_vec());
+            gate.overlapped |= !gate.running.is_disjoint(&users);
+            gate.running.extend(users.iter().cloned());
+        }
+        let _running = Running { store: self, users };
+        self.pass(batch, notes, moves).await
     }
 
     fn reachable(&self) -> Result<&Arc<dyn Store>, StoreError> {
@@ -265,15 +291,7 @@ impl Store for GatedStore {
     }
 
     async fn commit_noting(&self, batch: &[Observation], notes: &Notes) -> Result<Vec<Applied>, StoreError> {
-        let users: HashSet<UserId> = batch.iter().map(|observation| observation.user.clone()).collect();
-        {
-            let mut gate = self.gate();
-            gate.commits.push(batch.to_vec());
-            gate.overlapped |= !gate.running.is_disjoint(&users);
-            gate.running.extend(users.iter().cloned());
-        }
-        let _running = Running { store: self, users };
-        self.pass(batch, notes).await
+        self.begin(batch, notes, false).await
     }
 
     async fn presence(&self, user: &UserId) -> Result<Presence, StoreError> {

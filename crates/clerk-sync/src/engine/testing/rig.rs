@@ -27,6 +27,8 @@ pub(crate) struct Rig {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) clerk: Arc<FakeClerk>,
     pub(crate) store: Arc<GatedStore>,
+    /// The store inside.
+    pub(crate) memory: Arc<MemoryStore>,
     messages: AtomicUsize,
 }
 
@@ -43,6 +45,13 @@ impl Rig {
         rig
     }
 
+    /// One that is bound, whose table takes each user name only once.
+    pub(crate) fn unique() -> Self {
+        let rig = Self::new();
+        assert!(rig.memory.require_unique("username"));
+        rig
+    }
+
     /// One that does not know its instance yet.
     pub(crate) fn unbound(options: DoorOptions) -> Self {
         Self::build(options, mapping())
@@ -51,14 +60,14 @@ impl Rig {
     fn build(options: DoorOptions, mapping: Arc<Mapping>) -> Self {
         let clock = Arc::new(ManualClock::at(NOON));
         let clerk = FakeClerk::new(Arc::clone(&clock));
-        let inner = MemoryStore::new(mapping, Arc::clone(&clock) as Arc<dyn Clock>);
-        let store = GatedStore::new(Arc::new(inner), 1);
+        let memory = Arc::new(MemoryStore::new(mapping, Arc::clone(&clock) as Arc<dyn Clock>));
+        let store = GatedStore::new(Arc::clone(&memory) as Arc<dyn Store>, 1);
         let shared = || Arc::clone(&clock) as Arc<dyn Clock>;
         let budget = Arc::new(Budget::new(100_000, shared()));
         let reads = Reads::new(Arc::clone(&clerk) as Arc<dyn ClerkApi>, budget);
         let metrics = Arc::new(Metrics::default());
         let engine = Engine::start(Arc::clone(&store) as Arc<dyn Store>, reads, shared(), metrics, options);
-        Self { engine, clock, clerk, store, messages: AtomicUsize::new(0) }
+        Self { engine, clock, clerk, store, memory, messages: AtomicUsize::new(0) }
     }
 
     /// Delivers a body under a message id of its own.

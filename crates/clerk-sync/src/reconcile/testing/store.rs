@@ -2,12 +2,12 @@
 
 use super::{dice::Dice, life::Life};
 use crate::{
-    mapping::{Mapping, Row},
+    mapping::{Mapping, Row, Value},
     observation::Observation,
     store::{
-        Applied, Binding, Coordination, DeadLetter, DecideShare, Deletions, Entry, FeedPage, Gauges,
+        Applied, Binding, Coordination, DeadLetter, DecideShare, Deletions, Entry, FeedPage, Gauges, Holder,
         Inventory, Lease, Living, NewDeadLetter, Notes, Presence, Progress, Run, SchemaState, ShareRow,
-        Store, StoreError, StoreErrorKind, Stored, Summary,
+        Store, StoreError, StoreErrorKind, Stored, Summary, UniqueValues,
     },
     user_id::UserId,
 };
@@ -322,5 +322,16 @@ impl Inventory for TroubledStore {
 
     async fn living_count(&self) -> Result<i64, StoreError> {
         self.reach().await?.living_count().await
+    }
+}
+
+#[async_trait]
+impl UniqueValues for TroubledStore {
+    async fn holders(&self, user: &UserId, row: &[Value]) -> Result<Vec<Holder>, StoreError> {
+        self.reach().await?.holders(user, row).await
+    }
+
+    async fn commit_moving(&self, set: &[Observation]) -> Result<Vec<Applied>, StoreError> {
+        self.reach().await?.commit_moving(set).await
     }
 }

@@ -26,7 +26,7 @@ use crate::{
 };
 use std::collections::HashMap;
 
-const COMMITTING: &str = "writing users";
+pub(super) const COMMITTING: &str = "writing users";
 
 /// Statements that depend on the mapping.
 #[derive(Debug)]
@@ -57,6 +57,13 @@ impl RowSql {
             keys: fit.key_names.clone(),
             written,
         }
+    }
+}
+
+impl RowSql {
+    /// What is done to the rows of users who are gone.
+    pub(super) fn removal(&self, was_refused: bool) -> Option<&Removal> {
+        self.removals.of(was_refused)
     }
 }
 
@@ -115,7 +122,7 @@ impl MySqlStore {
         Ok(plan.applied)
     }
 
-    async fn lock_entries(
+    pub(super) async fn lock_entries(
         &self,
         tx: &mut Tx,
         users: &[&UserId],
@@ -136,7 +143,7 @@ impl MySqlStore {
         Ok(entries)
     }
 
-    async fn write(
+    pub(super) async fn write(
         &self,
         tx: &mut Tx,
         plan: &Plan<'_>,
@@ -175,7 +182,7 @@ impl MySqlStore {
         for planned in existing {
             self.upsert_row(tx, planned).await?;
         }
-        if let Some(Removal { before, after }) = self.sql.removals.of(was_refused) {
+        if let Some(Removal { before, after }) = self.sql.removal(was_refused) {
             for run in runs(&plan.deleted) {
                 let sql = format!("{before}({}){after}", placeholders(run.len()));
                 let query = run.iter().fold(self.built_query(sql), |query, user| query.bind(user.as_str()));

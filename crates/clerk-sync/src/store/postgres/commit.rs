@@ -27,12 +27,12 @@ use crate::{
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, postgres::PgArguments, query::Query};
 use std::{collections::HashMap, sync::Arc};
 
-const COMMITTING: &str = "writing users";
+pub(super) const COMMITTING: &str = "writing users";
 
 const SEE_ENTRIES: &str = "select user_id, state::bigint, updated_at, as_of, digest, fingerprint, created_at, \
      lifted_as_of from clerk_sync_users where user_id = any($1::text[])";
 
-const LOCK_ENTRIES: &str = "select user_id, state::bigint, updated_at, as_of, digest, fingerprint, created_at, \
+pub(super) const LOCK_ENTRIES: &str = "select user_id, state::bigint, updated_at, as_of, digest, fingerprint, created_at, \
      lifted_as_of from clerk_sync_users where user_id = any($1::text[]) order by user_id for update";
 
 /// The same behind the lease's lock: what is known without looking at a row is asked first.
@@ -49,11 +49,11 @@ fn deletes(observation: &Observation) -> bool {
 
 /// How a plan is written.
 #[derive(Debug, Clone, Copy)]
-struct Manner {
+pub(super) struct Manner {
     /// Rows of users that the ledger does not know are expected to be missing.
-    strangers: bool,
+    pub(super) strangers: bool,
     /// Deleting rows was refused, because others refer to them.
-    was_refused: bool,
+    pub(super) was_refused: bool,
 }
 
 impl PostgresStore {
@@ -140,7 +140,7 @@ impl PostgresStore {
         Ok(plan.applied)
     }
 
-    async fn entries(
+    pub(super) async fn entries(
         &self,
         connection: &mut PgConnection,
         sql: &'static str,
@@ -155,7 +155,7 @@ impl PostgresStore {
         rows.iter().map(read_entry).collect()
     }
 
-    async fn write(
+    pub(super) async fn write(
         &self,
         connection: &mut PgConnection,
         plan: &Plan<'_>,

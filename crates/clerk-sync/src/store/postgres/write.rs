@@ -137,6 +137,11 @@ impl WriteSql {
         Arc::clone(by_shape.entry(shape).or_insert_with(|| self.compose(shape).into()))
     }
 
+    /// What is done to the rows of users who are gone.
+    pub(super) fn removal(&self, was_refused: bool) -> Option<&Removal> {
+        self.removals.of(was_refused)
+    }
+
     /// Whether another process has taken the lease.
     pub(super) fn has_lost_lease(error: &sqlx::Error) -> bool {
         error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == notes::LEASE_LOST)
@@ -195,7 +200,7 @@ impl WriteSql {
             // Here and nowhere else: PostgreSQL makes transactions that notify commit one after the other.
             let ring = format!("pg_notify('{}', '')", super::bell::CHANNEL);
             let users = parameters.array("text");
-            parts.push(match self.removals.of(shape.was_refused) {
+            parts.push(match self.removal(shape.was_refused) {
                 Some(Removal { before, after }) => {
                     format!("deleted as ({before}({users}){after} returning {ring})")
                 }

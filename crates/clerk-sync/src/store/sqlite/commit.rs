@@ -23,7 +23,7 @@ use crate::{
 use sqlx::Row as _;
 use std::collections::HashMap;
 
-const COMMITTING: &str = "writing users";
+pub(super) const COMMITTING: &str = "writing users";
 
 /// Statements that depend on the mapping.
 #[derive(Debug)]
@@ -53,6 +53,13 @@ impl RowSql {
             removals: Removals::new(mapping, fit, Dialect::Sqlite, "in", column::now),
             written,
         }
+    }
+}
+
+impl RowSql {
+    /// What is done to the rows of users who are gone.
+    pub(super) fn removal(&self, was_refused: bool) -> Option<&Removal> {
+        self.removals.of(was_refused)
     }
 }
 
@@ -95,7 +102,12 @@ impl SqliteStore {
         Ok(plan.applied)
     }
 
-    async fn write(&self, tx: &mut Tx, plan: &Plan<'_>, was_refused: bool) -> Result<(), StoreError> {
+    pub(super) async fn write(
+        &self,
+        tx: &mut Tx,
+        plan: &Plan<'_>,
+        was_refused: bool,
+    ) -> Result<(), StoreError> {
         let entries: Vec<_> = plan.new_entries.iter().chain(&plan.changed_entries).collect();
         for run in runs(&entries) {
             let sql = format!(
@@ -115,15 +127,13 @@ impl SqliteStore {
                 values.fold(built_query(sql), |query, (value, held)| column::bind(query, value, held));
             execute(tx, query).await?;
         }
-        if let Some(Removal { before, after }) = self.sql.removals.of(was_refused) {
-            delete_where(tx, before, &plan.deleted, after).await.map_err(|error| {
-                match plan.only_deletes() {
-                    true => as_reference(error),
-                    false => error,
-                }
+        if let Some(Removal { before, after }) = self.sql.removal(was_refused) {
+            for_users(tx, before, &plan.deleted, after).await.map_err(|error| match plan.only_deletes() {
+                true => as_reference(error),
+                false => error,
             })?;
         }
-        delete_where(tx, "delete from clerk_sync_dead_letters where user_id in ", &plan.healed, "").await?;
+        for_users(tx, "delete from clerk_sync_dead_letters where user_id in ", &plan.healed, "").await?;
         append_changes(tx, &plan.changes).await
     }
 }
@@ -132,7 +142,10 @@ async fn execute(tx: &mut Tx, query: LiteQuery<'_>) -> Result<(), StoreError> {
     query.execute(&mut **tx).await.map(|_| ()).map_err(storing(COMMITTING))
 }
 
-async fn read_entries(tx: &mut Tx, users: &[&UserId]) -> Result<HashMap<UserId, Entry>, StoreError> {
+pub(super) async fn read_entries(
+    tx: &mut Tx,
+    users: &[&UserId],
+) -> Result<HashMap<UserId, Entry>, StoreError> {
     let mut entries = HashMap::with_capacity(users.len());
     for run in runs(users) {
         let sql = format!(
@@ -149,7 +162,12 @@ async fn read_entries(tx: &mut Tx, users: &[&UserId]) -> Result<HashMap<UserId, 
     Ok(entries)
 }
 
-async fn delete_where(tx: &mut Tx, before: &str, users: &[&UserId], after: &str) -> Result<(), StoreError> {
+pub(super) async fn for_users(
+    tx: &mut Tx,
+    before: &str,
+    users: &[&UserId],
+    after: &str,
+) -> Result<(), StoreError> {
     for run in runs(users) {
         let sql = format!("{before}({}){after}", placeholders(run.len()));
         execute(tx, run.iter().fold(built_query(sql), |query, user| query.bind(user.as_str()))).await?;

@@ -2,8 +2,11 @@
 
 use super::GatedStore;
 use crate::{
+    mapping::Value,
+    observation::Observation,
     store::{
-        Coordination, DecideShare, Inventory, Lease, Living, Progress, Run, ShareRow, StoreError, Stored,
+        Applied, Coordination, DecideShare, Holder, Inventory, Lease, Living, Notes, Progress, Run, ShareRow,
+        StoreError, Stored, UniqueValues,
     },
     user_id::UserId,
 };
@@ -63,5 +66,16 @@ impl Inventory for GatedStore {
 
     async fn living_count(&self) -> Result<i64, StoreError> {
         self.reachable()?.living_count().await
+    }
+}
+
+#[async_trait]
+impl UniqueValues for GatedStore {
+    async fn holders(&self, user: &UserId, row: &[Value]) -> Result<Vec<Holder>, StoreError> {
+        self.reachable()?.holders(user, row).await
+    }
+
+    async fn commit_moving(&self, set: &[Observation]) -> Result<Vec<Applied>, StoreError> {
+        self.begin(set, &Notes::default(), true).await
     }
 }

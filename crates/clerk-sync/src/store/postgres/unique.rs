@@ -1,0 +1,206 @@
+//! Unique values on PostgreSQL: who holds them, and how they move.
+//!
+//! An index is asked in its own words: its expressions are evaluated over a record made of the wanted values, which has
+//! the table's types and collations, and compared with the same expressions over the table.
+
+use super::{
+    PostgresStore, bind,
+    commit::{COMMITTING, LOCK_ENTRIES, Manner},
+    errors::storing,
+};
+use crate::{
+    mapping::{Mapping, Value, quoted, row_json},
+    observation::Observation,
+    store::{
+        Applied, Holder, Notes, StoreError, UniqueValues,
+        plan::{self, Plan},
+        removal::Removal,
+        retry::while_contended,
+        unique::{MOST_HOLDERS, sql},
+    },
+    user_id::UserId,
+};
+use async_trait::async_trait;
+use sqlx::{AssertSqlSafe, Row as _, postgres::PgRow};
+use std::collections::BTreeSet;
+
+const LOOKING: &str = "looking for who holds a unique value";
+
+/// For each unique index: its name; its keys over the table, and over a record that lacks generated columns; the names of
+/// keys that are plain columns; all columns it depends on; those of them that may be null; its condition; whether two
+/// nulls are equal to it.
+const UNIQUE_INDEXES: &str = "select c.relname::text, \
+     array(select pg_get_indexdef(i.indexrelid, k, true) from generate_series(1, i.indnkeyatts) k order by k), \
+     array(select coalesce((select pg_get_expr(d.adbin, d.adrelid) from pg_attribute a join pg_attrdef d \
+       on d.adrelid = a.attrelid and d.adnum = a.attnum where a.attrelid = i.indrelid \
+       and a.attnum = i.indkey[k - 1] and a.attgenerated <> ''), pg_get_indexdef(i.indexrelid, k, true)) \
+       from generate_series(1, i.indnkeyatts) k order by k), \
+     array(select coalesce((select a.attname::text from pg_attribute a where a.attrelid = i.indrelid \
+       and a.attnum = i.indkey[k - 1] and a.attgenerated = ''), '') from generate_series(1, i.indnkeyatts) k order by k), \
+     array(select a.attname::text from pg_attribute a where a.attrelid = i.indrelid and a.attnum > 0 and \
+       (a.attnum = any(i.indkey) or exists (select 1 from pg_depend d where d.classid = 'pg_class'::regclass \
+       and d.objid = i.indexrelid and d.refclassid = 'pg_class'::regclass and d.refobjid = i.indrelid \
+       and d.refobjsubid = a.attnum))), \
+     array(select a.attname::text from pg_attribute a where a.attrelid = i.indrelid and a.attnum > 0 \
+       and not a.attnotnull), \
+     pg_get_expr(i.indpred, i.indrelid), \
+     coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) \
+     from pg_index i join pg_class c on c.oid = i.indexrelid \
+     where i.indrelid = to_regclass($1) and i.indisunique and not i.indisprimary order by 1";
+
+#[derive(Debug)]
+struct UniqueIndex {
+    name: String,
+    /// Each key over the table and over a record.
+    keys: Vec<(String, String)>,
+    /// Its condition, where it depends on nothing but mapped columns.
+    predicate: Option<String>,
+    /// Positions of the mapped columns it is made of.
+    columns: Vec<usize>,
+    /// Those of them that may be null for a moment.
+    vacant: Vec<usize>,
+}
+
+impl UniqueIndex {
+    fn read(mapping: &Mapping, row: &PgRow) -> sqlx::Result<Self> {
+        let list = |at: usize| row.try_get::<Vec<String>, _>(at);
+        let (of_table, of_record, plain, depends) = (list(1)?, list(2)?, list(3)?, list(4)?);
+        let nullable = list(5)?;
+        let predicate: Option<String> = row.try_get(6)?;
+        let nulls_are_equal: bool = row.try_get(7)?;
+        let mapped = |name: &String| sql::position(mapping, name);
+        let is_strange = depends.iter().any(|name| mapped(name).is_none());
+        let columns: Vec<usize> = if is_strange {
+            // Something of the table's own is part of it, perhaps made from any of our columns.
+            sql::plain_columns(mapping).collect()
+        } else {
+            depends.iter().filter_map(mapped).collect()
+        };
+        let may_be_null = |position: &&usize| {
+            mapping.columns().get(**position).is_some_and(|column| nullable.contains(&column.name))
+        };
+        let vacant = columns.iter().filter(may_be_null).copied().filter(|_| !nulls_are_equal).collect();
+        // What the record does not have cannot be compared.
+        let keys = of_table.into_iter().zip(of_record).zip(plain);
+        let keys = keys.filter(|(_, plain)| plain.is_empty() || mapped(plain).is_some());
+        Ok(Self {
+            name: row.try_get(0)?,
+            keys: keys.map(|(key, _)| key).collect(),
+            predicate: predicate.filter(|_| !is_strange),
+            columns,
+            vacant,
+        })
+    }
+
+    /// Takes the record as `$1` and the user as `$2`.
+    fn holders_sql(&self, mapping: &Mapping) -> String {
+        let (table, key) = (mapping.table().quoted('"'), quoted(&mapping.key().name, '"'));
+        let numbered = |each: &dyn Fn(usize, &(String, String)) -> String, separator: &str| {
+            let parts = self.keys.iter().enumerate().map(|(i, key)| each(i, key));
+            parts.collect::<Vec<_>>().join(separator)
+        };
+        let of_table = numbered(&|i, (key, _)| format!("({key}) as v{i}"), ", ");
+        let of_record = numbered(&|i, (_, key)| format!("({key}) as v{i}"), ", ");
+        let equal = numbered(&|i, _| format!("h.v{i} = w.v{i}"), " and ");
+        let condition = self.predicate.as_ref().map_or("true", String::as_str);
+        format!(
+            "select h.k from (select {key}::text as k, {of_table} from {table} where ({condition})) h, \
+             (select {of_record} from jsonb_populate_record(null::{table}, $1::jsonb) where ({condition})) w \
+             where h.k is distinct from $2 and {equal} limit {MOST_HOLDERS}"
+        )
+    }
+}
+
+impl PostgresStore {
+    async fn unique_indexes(&self) -> Result<Vec<UniqueIndex>, StoreError> {
+        let query = sqlx::query(UNIQUE_INDEXES).bind(self.mapping.table().quoted('"')).persistent(false);
+        let rows = self.look(query, LOOKING).await?;
+        rows.iter().map(|row| UniqueIndex::read(&self.mapping, row).map_err(storing(LOOKING))).collect()
+    }
+
+    async fn try_moving(
+        &self,
+        set: &[Observation],
+        vacant: &BTreeSet<usize>,
+    ) -> Result<Vec<Applied>, StoreError> {
+        let mut tx = self.begin(COMMITTING).await?;
+        let before = self.entries(&mut tx, LOCK_ENTRIES, &plan::users(set)).await?;
+        let mut plan = plan::plan(set, &before);
+        plan.fill(&self.mapping)?;
+        let written = if plan.writes_nothing() {
+            Ok(())
+        } else {
+            let manner = Manner { strangers: false, was_refused: false };
+            match self.make_room(&mut tx, set, &plan, vacant).await {
+                Ok(()) => self.write(&mut tx, &plan, &Notes::default(), manner).await,
+                Err(error) => Err(error),
+            }
+        };
+        match written {
+            Ok(()) => {
+                tx.commit().await.map_err(storing(COMMITTING))?;
+                Ok(plan.applied)
+            }
+            Err(error) => {
+                // Where even that fails the connection is closed, which rolls back too.
+                let _ = tx.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn make_room(
+        &self,
+        tx: &mut super::Tx,
+        set: &[Observation],
+        plan: &Plan<'_>,
+        vacant: &BTreeSet<usize>,
+    ) -> Result<(), StoreError> {
+        let mut statements = Vec::new();
+        if let Some(Removal { before, after }) = self.sql.removal(false).filter(|_| !plan.deleted.is_empty())
+        {
+            let ring = format!("pg_notify('{}', '')", super::bell::CHANNEL);
+            let delete = format!("{before}($1::text[]){after} returning {ring}");
+            statements.push((delete, bind::texts(plan.deleted.iter().copied())));
+        }
+        let users = sql::who_gives_up(&self.mapping, set, plan);
+        if let Some(vacate) = sql::vacate(&self.mapping, vacant, '"').filter(|_| !users.is_empty()) {
+            statements.push((format!("{vacate} = any($1::text[])"), bind::texts(users.into_iter())));
+        }
+        for (sql, users) in statements {
+            let query = sqlx::query(AssertSqlSafe(sql)).bind(users).persistent(false);
+            query.execute(&mut **tx).await.map_err(storing(COMMITTING))?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl UniqueValues for PostgresStore {
+    async fn holders(&self, user: &UserId, row: &[Value]) -> Result<Vec<Holder>, StoreError> {
+        let mut found = Vec::new();
+        for index in self.unique_indexes().await?.iter().filter(|index| !index.keys.is_empty()) {
+            let mut record = row_json(&self.mapping, row);
+            if let Some(record) = record.as_object_mut() {
+                // The types of other columns are none of its business.
+                let names = index.columns.iter().filter_map(|position| self.mapping.columns().get(*position));
+                let names: Vec<&str> = names.map(|column| column.name.as_str()).collect();
+                record.retain(|name, _| names.contains(&name.as_str()));
+            }
+            let query = sqlx::query(AssertSqlSafe(index.holders_sql(&self.mapping)))
+                .bind(record.to_string())
+                .bind(user.as_str())
+                .persistent(false);
+            for row in &self.look(query, LOOKING).await? {
+                let key: Option<String> = row.try_get(0).map_err(storing(LOOKING))?;
+                found.push(sql::holder(&self.mapping, key.as_deref(), &index.name, &index.columns));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn commit_moving(&self, set: &[Observation]) -> Result<Vec<Applied>, StoreError> {
+        let vacant = self.unique_indexes().await?.into_iter().flat_map(|index| index.vacant).collect();
+        while_contended(|| self.try_moving(set, &vacant)).await
+    }
+}

@@ -1,0 +1,106 @@
+//! Values that only one row may hold: who holds them, and how they move in one transaction.
+
+use super::{Applied, StoreError};
+use crate::{mapping::Value, observation::Observation, user_id::UserId};
+use async_trait::async_trait;
+
+/// Somebody's row that holds a value which another row wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Whose row it is; `None` if its key cannot be a Clerk id.
+    pub user: Option<UserId>,
+    /// The unique index or constraint.
+    pub constraint: String,
+    /// The mapped columns that it is about.
+    pub columns: Vec<String>,
+}
+
+/// The part of a store that knows unique columns. Asked only after a row was refused.
+#[async_trait]
+pub trait UniqueValues {
+    /// Other rows that hold a value which `row`, as the row of `user`, takes in a unique index of the users table. What is
+    /// unique is read from the database each time: people add and drop indexes. May name a row too many where an index
+    /// cannot be compared exactly, and leaves out indexes that it cannot understand.
+    async fn holders(&self, user: &UserId, row: &[Value]) -> Result<Vec<Holder>, StoreError>;
+
+    /// Writes like [`super::Store::commit`], for users whose unique values move among each other. In one transaction, rows
+    /// to be deleted go first, then those to be written give up what is unique and may be null, then all get their final
+    /// values. Where rows outlive their users, those of users who are gone give it up for good.
+    ///
+    /// # Errors
+    /// As [`super::Store::commit`].
+    async fn commit_moving(&self, set: &[Observation]) -> Result<Vec<Applied>, StoreError>;
+}
+
+/// Rows asked for in one index. One is enough where it can be compared exactly, and more than a set may have is too many.
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+pub(super) const MOST_HOLDERS: usize = 9;
+
+/// What the databases have in common here.
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+pub(super) mod sql {
+    use super::{super::plan::Plan, Holder};
+    use crate::{
+        mapping::{Mapping, quoted},
+        observation::Observation,
+        user_id::UserId,
+    };
+    use std::collections::BTreeSet;
+
+    /// Position of a mapped column.
+    pub(in crate::store) fn position(mapping: &Mapping, name: &str) -> Option<usize> {
+        mapping.columns().iter().position(|column| column.name == name)
+    }
+
+    /// Mapped columns whose values an index may be made of, if it does not say.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    pub(in crate::store) fn plain_columns(mapping: &Mapping) -> impl Iterator<Item = usize> {
+        let columns = mapping.columns().iter().enumerate();
+        let plain = columns.filter(|(_, column)| {
+            !matches!(column.kind, crate::mapping::Kind::Json | crate::mapping::Kind::Timestamp)
+        });
+        plain.map(|(position, _)| position).filter(|position| *position != mapping.key_position())
+    }
+
+    /// `update users set a = null, b = null where key`; `None` where there is nothing to give up.
+    pub(in crate::store) fn vacate(
+        mapping: &Mapping,
+        columns: &BTreeSet<usize>,
+        quote: char,
+    ) -> Option<String> {
+        let columns = columns.iter().filter(|position| **position != mapping.key_position());
+        let set: Vec<String> = columns
+            .filter_map(|position| mapping.columns().get(*position))
+            .map(|column| format!("{} = null", quoted(&column.name, quote)))
+            .collect();
+        let (table, key) = (mapping.table().quoted(quote), quoted(&mapping.key().name, quote));
+        (!set.is_empty()).then(|| format!("update {table} set {} where {key}", set.join(", ")))
+    }
+
+    /// Whose rows give up what is unique: those that are written, and those that stay though their users are gone.
+    pub(in crate::store) fn who_gives_up<'a>(
+        mapping: &Mapping,
+        set: &'a [Observation],
+        plan: &Plan<'a>,
+    ) -> Vec<&'a UserId> {
+        let written = plan.rows.iter().map(|planned| planned.user);
+        let gone = set.iter().filter(|it| mapping.deletion().keeps_rows() && it.row.is_none());
+        let all: BTreeSet<&UserId> = written.chain(gone.map(|observation| &observation.user)).collect();
+        all.into_iter().collect()
+    }
+
+    /// A row that was found by its key. Rows that are not of Clerk's users may have none.
+    pub(in crate::store) fn holder(
+        mapping: &Mapping,
+        key: Option<&str>,
+        constraint: &str,
+        columns: &[usize],
+    ) -> Holder {
+        let names = columns.iter().filter_map(|position| mapping.columns().get(*position));
+        Holder {
+            user: key.and_then(|key| UserId::try_new(key).ok()),
+            constraint: constraint.to_owned(),
+            columns: names.map(|column| column.name.clone()).collect(),
+        }
+    }
+}
