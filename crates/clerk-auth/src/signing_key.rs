@@ -119,6 +119,19 @@ impl SigningKey {
         &self.id
     }
 
+    /// Whether it is the same key as one of the instance's set, whatever the two are called.
+    #[must_use]
+    pub fn is_same_as(&self, jwk: &Jwk) -> bool {
+        match &self.material {
+            Material::Jwk { modulus, .. } => modulus == jwk.modulus(),
+            // The modulus stands in the encoded key as it is.
+            Material::Pem(key) => {
+                let (encoded, modulus): (&[u8], _) = (key.as_ref(), jwk.modulus());
+                encoded.windows(modulus.len().max(1)).any(|part| part == modulus)
+            }
+        }
+    }
+
     pub(crate) fn check(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> SignatureCheck {
         if self.algorithm.is_some_and(|own| own != algorithm) {
             return SignatureCheck::Unsuitable;
@@ -157,6 +170,15 @@ mod tests {
             assert_eq!(key.check(Algorithm::Rs384, &message, &signature), SignatureCheck::Unsuitable);
             assert_eq!(key.check(Algorithm::Rs256, b"other", &signature), SignatureCheck::Bad);
             assert_eq!(key.check(Algorithm::Rs256, &message, &[]), SignatureCheck::Bad);
+        }
+    }
+
+    #[test]
+    fn the_same_key_is_known_in_either_form() {
+        let (own, other) = (testing::instance(), testing::other_instance());
+        for key in [own.key(), SigningKey::from_pem(&own.pem()).unwrap()] {
+            let same = |set: &crate::jwks::JwkSet| set.keys().iter().any(|jwk| key.is_same_as(jwk));
+            assert!(same(&own.jwks_named("another name")) && !same(&other.jwks()));
         }
     }
 

@@ -63,6 +63,7 @@ async fn run(matches: &ArgMatches) -> CommandResult {
         Some(("reconcile", matches)) => commands::reconcile::run(load(matches)?, matches).await,
         Some(("sync", matches)) => commands::sync::run(load(matches)?, matches).await,
         Some(("status", matches)) => commands::status::run(load(matches)?, matches).await,
+        Some(("doctor", matches)) => commands::doctor::run(matches).await,
         Some(("changes", matches)) => commands::changes::run(load(matches)?, matches).await,
         Some(("dead-letters", matches)) => commands::dead_letters::run(matches).await,
         Some(("config", matches)) => commands::config::run(matches),
@@ -73,9 +74,14 @@ async fn run(matches: &ArgMatches) -> CommandResult {
 
 /// Reads the settings from wherever they may stand.
 pub(crate) fn load(matches: &ArgMatches) -> anyhow::Result<Loaded> {
+    Ok(settings::load(&sources(matches)?))
+}
+
+/// Where settings may stand.
+pub(crate) fn sources(matches: &ArgMatches) -> anyhow::Result<Sources> {
     let sources =
         Sources::collect(given_flags(matches), process_environment(), config_path(matches).as_deref());
-    Ok(settings::load(&sources.map_err(|problem| Usage(problem.to_string()))?))
+    Ok(sources.map_err(|problem| Usage(problem.to_string()))?)
 }
 
 pub(crate) fn wants_json(matches: &ArgMatches) -> bool {
@@ -126,6 +132,14 @@ fn command() -> Command {
                         .long("print")
                         .action(ArgAction::SetTrue)
                         .help("Print the SQL for an empty database instead"),
+                )
+                .arg(
+                    Arg::new("from")
+                        .long("from")
+                        .value_name("VERSION")
+                        .requires("print")
+                        .value_parser(value_parser!(i32).range(0..))
+                        .help("Print what is newer than this version of the schema"),
                 ),
         ))
         .subcommand(backfill_command())
@@ -151,6 +165,11 @@ fn command() -> Command {
         ))
         .subcommand(with_flags(
             Command::new("status").about("Shows what the database holds").arg(json_flag()),
+        ))
+        .subcommand(with_flags(
+            Command::new("doctor")
+                .about("Checks settings, Clerk, database and public address, and says what to do")
+                .arg(json_flag()),
         ))
         .subcommand(with_flags(
             Command::new("changes")

@@ -5,6 +5,7 @@ pub(crate) mod chance;
 pub(crate) mod changes;
 pub(crate) mod config;
 pub(crate) mod dead_letters;
+pub(crate) mod doctor;
 pub(crate) mod emulate;
 pub(crate) mod holder;
 pub(crate) mod migrate;

@@ -34,7 +34,7 @@ pub use self::flags::{config_path, given_flags, with_flags};
 pub use self::nearest::nearest;
 pub use self::problem::{MissingSetting, Problem, Problems, Source};
 pub use self::report::{CheckLine, CheckState, Entry, Shown};
-pub use self::resolve::load;
+pub use self::resolve::{load, load_what_works};
 pub use self::sources::{DEFAULT_FILE, FileText, Sources, process_environment};
 pub use self::users::{
     Allow, ClaimConfig, ColumnConfig, ColumnContent, ColumnKind, FromClerk, Literal, OnDelete,
@@ -209,6 +209,13 @@ impl Loaded {
     #[must_use]
     pub fn settings(&self) -> Option<&Settings> {
         self.settings.as_ref().filter(|_| self.problems.is_empty())
+    }
+
+    /// The settings that were given and cannot be used.
+    #[must_use]
+    pub fn wrong(&self) -> Vec<&'static str> {
+        let wrong = self.entries.iter().filter(|entry| entry.shown == Shown::Invalid);
+        wrong.map(|entry| entry.definition.name).collect()
     }
 
     /// Every setting in the order of the documentation, with what it is and where that came from.

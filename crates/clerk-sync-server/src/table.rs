@@ -11,15 +11,18 @@ use clerk_sync::mapping::{
 /// Checks `[users]`; what is wrong is added to the problems.
 pub(crate) fn mapping(loaded: &mut Loaded) -> Option<Mapping> {
     let users = loaded.settings()?.users.clone();
-    match spec(&users).and_then(|spec| {
-        Mapping::try_new(spec).map_err(|error| Problem::at(users.source_of("columns"), error.to_string()))
-    }) {
+    match mapping_of(&users) {
         Ok(mapping) => Some(mapping),
         Err(problem) => {
             loaded.problems.push(problem);
             None
         }
     }
+}
+
+/// The mapping that `[users]` describes.
+pub(crate) fn mapping_of(users: &UsersConfig) -> Result<Mapping, Problem> {
+    Mapping::try_new(spec(users)?).map_err(|error| Problem::at(users.source_of("columns"), error.to_string()))
 }
 
 fn spec(users: &UsersConfig) -> Result<MappingSpec, Problem> {

@@ -11,7 +11,7 @@ pub mod shares;
 
 pub use budget::{Budget, Lane, Permit};
 pub use error::{ClerkError, ClerkErrorKind};
-pub use http::{API_VERSION, HttpClerk, HttpClerkError};
+pub use http::{API_VERSION, HttpClerk, HttpClerkError, Sighting};
 pub use listing::{MAX_PAGE, UserOrder, UsersAnswer, UsersQuery};
 pub use reads::{Freshness, Reads};
 

@@ -80,6 +80,11 @@ pub async fn bind(
     }
 }
 
+/// Whether `key` is the one that was last seen to belong to the instance that a database mirrors.
+pub fn is_known(binding: &Binding, key: &SecretString) -> bool {
+    binding.key_fingerprint == fingerprint(key)
+}
+
 /// Recognises a key without keeping it: the first 16 hexadecimal digits of a SHA-256.
 fn fingerprint(key: &SecretString) -> String {
     let mut context = digest::Context::new(&digest::SHA256);

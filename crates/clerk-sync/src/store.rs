@@ -19,6 +19,7 @@ mod dead_letter;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 mod dialect;
 mod error;
+mod examination;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 mod fills;
 mod findings;
@@ -65,9 +66,12 @@ mod written;
 
 pub use coordination::{Coordination, DecideShare, Lease, Notes, Progress, Run, ShareRow};
 pub use dead_letter::{DeadLetter, NewDeadLetter};
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use error::DENIED;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 use error::driver_failure;
 pub use error::{StoreError, StoreErrorKind};
+pub use examination::{Rights, Server};
 pub use findings::{TableFinding, TableProblem};
 pub use inventory::{Inventory, Living, Stored};
 pub use open::{OpenError, open};
@@ -299,6 +303,16 @@ pub trait Store: Coordination + Inventory + UniqueValues + Send + Sync + fmt::De
     /// Whether the database answers and how far its schema is.
     async fn schema(&self) -> Result<SchemaState, StoreError>;
 
+    /// The server behind it, as it says itself. Writes nothing.
+    async fn server(&self) -> Result<Server, StoreError> {
+        Ok(Server { schema: Some(self.name().to_owned()), ..Server::default() })
+    }
+
+    /// What the user whom it signs in as may not do. Writes nothing.
+    async fn rights(&self) -> Result<Rights, StoreError> {
+        Ok(Rights::default())
+    }
+
     /// Brings the schema to the version this program works with, and makes the users table. Returns one line for
     /// each thing done.
     ///
@@ -318,6 +332,11 @@ pub trait Store: Coordination + Inventory + UniqueValues + Send + Sync + fmt::De
 
     /// What [`Store::migrate`] would run on an empty database, as SQL to run by other means.
     fn migration_sql(&self) -> String;
+
+    /// The same for a database whose schema is `version` already: what is newer. Columns of the users table are not in it.
+    fn migration_sql_from(&self, _version: i32) -> String {
+        String::new()
+    }
 
     /// Ends every connection.
     async fn close(&self);

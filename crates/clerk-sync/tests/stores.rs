@@ -37,7 +37,7 @@ async fn memory() -> Memory {
     Memory(Arc::new(MemoryStore::new(conformance::mapping(), Arc::new(SystemClock::new()))))
 }
 
-/// PostgreSQL without anything that belongs to a session.
+/// PostgreSQL behind a real PgBouncer in transaction mode: sessions belong to nobody, and there are few for many tests.
 #[derive(Debug)]
 struct Pooled {
     database: Database,
@@ -62,8 +62,15 @@ impl Fixture for Pooled {
 #[expect(clippy::expect_used, reason = "a test stops where something is not as it must be")]
 async fn pooled() -> Pooled {
     let database = databases::postgres().await;
-    let url = DatabaseUrl::parse(&format!("{}&pgbouncer=true", database.url)).expect("a URL");
+    let (_, schema) = database.url.rsplit_once("schema=").expect("a schema");
+    // Migrating goes through the pooler too.
+    database.run_sql(&format!("drop schema {schema} cascade; create schema {schema}")).await;
+    let pooler = databases::server("TEST_PGBOUNCER_URL");
+    let separator = if pooler.contains('?') { '&' } else { '?' };
+    let url = format!("{pooler}{separator}schema={schema}&pgbouncer=true");
+    let url = DatabaseUrl::parse(&url).expect("a URL");
     let store = store::open(&url, conformance::mapping()).await.expect("a store");
+    store.migrate().await.expect("the schema is made");
     Pooled { database, store }
 }
 

@@ -1,4 +1,4 @@
-//! `clerk-sync migrate [--print]`.
+//! `clerk-sync migrate [--print [--from VERSION]]`.
 
 use super::text::line;
 use crate::{
@@ -14,7 +14,15 @@ pub(crate) async fn run(loaded: Loaded, matches: &ArgMatches) -> CommandResult {
     let (settings, mapping) = mirror::checked(loaded)?;
     let store = mirror::open_store(&settings, mapping).await?;
     if matches.get_flag("print") {
-        line(store.migration_sql().trim_end());
+        let sql = match matches.get_one::<i32>("from") {
+            Some(0) | None => store.migration_sql(),
+            Some(version) => store.migration_sql_from(*version),
+        };
+        if sql.is_empty() {
+            line("-- nothing to do: this program knows no newer schema");
+        } else {
+            line(sql.trim_end());
+        }
         return Ok(Ending::Done);
     }
     let done = store.migrate().await.with_context(|| format!("DATABASE_URL {}", settings.database_url))?;

@@ -28,6 +28,24 @@ pub fn load(sources: &Sources) -> Loaded {
     Loaded { settings, users, problems, notes, entries }
 }
 
+/// The same, and the settings as they would be if what is wrong had not been set: for looking at everything else. Who
+/// uses them asks [`Loaded::wrong`] first.
+#[must_use]
+pub fn load_what_works(sources: &Sources) -> (Loaded, Option<Settings>) {
+    let loaded = load(sources);
+    if let Some(settings) = &loaded.settings {
+        let settings = settings.clone();
+        return (loaded, Some(settings));
+    }
+    let mut gathered = gather(sources);
+    let users = gathered.users.clone();
+    let wrong = loaded.wrong();
+    gathered.values.retain(|name, _| !wrong.contains(name));
+    gathered.broken.clear();
+    let settings = read_all(&mut Reader::new(gathered), &users);
+    (loaded, settings)
+}
+
 /// `None` if a setting that always has a value is wrong.
 fn read_all(reader: &mut Reader, users: &UsersConfig) -> Option<Settings> {
     let instance = read_instance(reader);

@@ -11,7 +11,11 @@ mod commands;
 #[cfg(test)]
 mod conflicts;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod hosts;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]

@@ -36,6 +36,17 @@ pub struct HttpClerk {
     metrics: Arc<Metrics>,
 }
 
+/// What one look at Clerk tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// The instance that the key belongs to.
+    pub instance: Instance,
+    /// `development`, `production` or another word, if Clerk says.
+    pub environment_type: Option<String>,
+    /// The answer's `Date`, Unix ms: Clerk's clock, to the second. `None` if there was none.
+    pub date_ms: Option<i64>,
+}
+
 /// The client could not be made: this machine has no usable TLS trust store.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -62,6 +73,29 @@ impl HttpClerk {
             .map_err(HttpClerkError)?;
         let base = api_url.as_str().trim_end_matches('/').to_owned();
         Ok(Self { client, base, secret_key, metrics })
+    }
+
+    /// `GET /v1/instance`, with everything that it tells.
+    ///
+    /// # Errors
+    /// See [`ClerkErrorKind`].
+    pub async fn look(&self, _permit: Permit) -> Result<Sighting, ClerkError> {
+        const DOING: &str = "asking Clerk which instance this is";
+        #[derive(Deserialize)]
+        struct Body {
+            id: String,
+            environment_type: Option<String>,
+        }
+        let answer = self.get("instance", DOING, "/instance").await?;
+        if answer.status != StatusCode::OK {
+            return Err(answer.error(DOING));
+        }
+        match serde_json::from_slice::<Body>(&answer.body) {
+            Ok(Body { id, environment_type }) if !id.is_empty() && id.len() <= 255 => {
+                Ok(Sighting { instance: Instance { id }, environment_type, date_ms: answer.date_ms })
+            }
+            _ => Err(ClerkError::new(ClerkErrorKind::Unexpected, DOING, "it has no id")),
+        }
     }
 
     async fn get(&self, call: &'static str, doing: &'static str, path: &str) -> Result<Answer, ClerkError> {
@@ -225,20 +259,8 @@ impl ClerkApi for HttpClerk {
         }
     }
 
-    async fn instance(&self, _permit: Permit) -> Result<Instance, ClerkError> {
-        const DOING: &str = "asking Clerk which instance this is";
-        #[derive(Deserialize)]
-        struct Body {
-            id: String,
-        }
-        let answer = self.get("instance", DOING, "/instance").await?;
-        if answer.status != StatusCode::OK {
-            return Err(answer.error(DOING));
-        }
-        match serde_json::from_slice::<Body>(&answer.body) {
-            Ok(body) if !body.id.is_empty() && body.id.len() <= 255 => Ok(Instance { id: body.id }),
-            _ => Err(ClerkError::new(ClerkErrorKind::Unexpected, DOING, "it has no id")),
-        }
+    async fn instance(&self, permit: Permit) -> Result<Instance, ClerkError> {
+        self.look(permit).await.map(|sighting| sighting.instance)
     }
 }
 

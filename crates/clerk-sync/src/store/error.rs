@@ -85,6 +85,11 @@ impl fmt::Display for StoreError {
 
 impl std::error::Error for StoreError {}
 
+/// What to do where the database's user may not do something.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(super) const DENIED: &str = "; this user lacks a right, clerk-sync doctor says which. Tables can also be made by their \
+     owner, with what clerk-sync migrate --print prints";
+
 /// What a failure of the driver itself means; the same for every database.
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(super) fn driver_failure(error: &sqlx::Error) -> (StoreErrorKind, String) {

@@ -195,9 +195,10 @@ impl Judgement<'_> {
             };
             if !fits {
                 let todo = format!(
-                    "name what it becomes in [users.anonymize], for example {} = \"deleted\"; {ID_PLACE} stands for the \
-                     user's id, where it must be unique",
-                    column.name
+                    "name what it becomes in [users.anonymize], for example {} = {}; {ID_PLACE} stands for the user's \
+                     id, where it must be unique",
+                    column.name,
+                    example_replacement(column.kind)
                 );
                 let what = "what [users.anonymize] leaves in it".to_owned();
                 let not_null = if found.nullable { "" } else { " not null" };
@@ -294,6 +295,16 @@ fn generated_chars(generator: Generator) -> u32 {
         Generator::Cuid2 => 24,
         Generator::Nanoid => 21,
         Generator::ClerkId => KEY_CHARS,
+    }
+}
+
+fn example_replacement(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "\"deleted\"",
+        Kind::Integer => "0",
+        Kind::Boolean => "false",
+        Kind::Timestamp => "\"1970-01-01T00:00:00Z\"",
+        Kind::Json => "\"{}\"",
     }
 }
 

@@ -10,6 +10,7 @@ mod connect;
 mod coordination;
 mod dead_letters;
 mod errors;
+mod examine;
 mod inventory;
 mod meta;
 mod migrate;
@@ -17,8 +18,8 @@ mod read;
 mod unique;
 
 use super::{
-    Applied, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Notes, Presence,
-    SchemaState, Store, StoreError, Summary,
+    Applied, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Notes, Presence, Rights,
+    SchemaState, Server, Store, StoreError, Summary,
     dialect::Dialect,
     judge::Fit,
     session::{Session, Transaction},
@@ -195,6 +196,14 @@ impl Store for MySqlStore {
         self.read_schema().await
     }
 
+    async fn server(&self) -> Result<Server, StoreError> {
+        self.read_server().await
+    }
+
+    async fn rights(&self) -> Result<Rights, StoreError> {
+        self.read_rights().await
+    }
+
     async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         self.run_migrations().await
     }
@@ -213,6 +222,10 @@ impl Store for MySqlStore {
 
     fn migration_sql(&self) -> String {
         migrate::script(&self.mapping)
+    }
+
+    fn migration_sql_from(&self, version: i32) -> String {
+        migrate::script_from(version)
     }
 
     async fn close(&self) {

@@ -12,6 +12,7 @@ mod connect;
 mod coordination;
 mod dead_letters;
 mod errors;
+mod examine;
 mod inventory;
 mod meta;
 mod migrate;
@@ -21,7 +22,8 @@ mod write;
 
 use super::{
     Applied, Bell, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Notes, Presence,
-    SchemaState, Store, StoreError, Summary, dialect::Dialect, judge::Fit, session::Transaction,
+    Rights, SchemaState, Server, Store, StoreError, Summary, dialect::Dialect, judge::Fit,
+    session::Transaction,
 };
 use crate::{
     database_url::ServerTarget,
@@ -168,6 +170,14 @@ impl Store for PostgresStore {
         self.read_schema().await
     }
 
+    async fn server(&self) -> Result<Server, StoreError> {
+        self.read_server().await
+    }
+
+    async fn rights(&self) -> Result<Rights, StoreError> {
+        self.read_rights().await
+    }
+
     async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         self.run_migrations().await
     }
@@ -188,6 +198,10 @@ impl Store for PostgresStore {
 
     fn migration_sql(&self) -> String {
         migrate::script(&self.mapping)
+    }
+
+    fn migration_sql_from(&self, version: i32) -> String {
+        migrate::script_from(version)
     }
 
     async fn close(&self) {

@@ -4,10 +4,11 @@ use super::{
     StoreError, StoreErrorKind,
     dialect::Dialect,
     judge::{Fit, Held},
+    moments::{number_of, text_of},
     plan,
 };
 use crate::{
-    mapping::{Deletion, ID_PLACE, Mapping, OnDelete, Storage, Value},
+    mapping::{Deletion, ID_PLACE, Mapping, MomentFormat, OnDelete, Storage, Value},
     observation::Observation,
 };
 
@@ -110,7 +111,18 @@ impl Removal {
 /// A value in SQL.
 fn replacement(value: &Value, held: &Held, key: &str, dialect: Dialect) -> String {
     match (value, held.storage) {
-        (Value::Null | Value::Timestamp(_), _) => "null".to_owned(),
+        (Value::Null, _) => "null".to_owned(),
+        (Value::Timestamp(_), Storage::Formatted(format)) if format.is_number() => {
+            number_of(value, format).unwrap_or_default().to_string()
+        }
+        (Value::Timestamp(_), storage) => {
+            let format = match storage {
+                Storage::Formatted(format) => format,
+                Storage::Moment { zoned: true, .. } if dialect == Dialect::Postgres => MomentFormat::Iso,
+                _ => MomentFormat::Sql,
+            };
+            text_of(value, format).map_or_else(|| "null".to_owned(), |text| dialect.literal(&text))
+        }
         (Value::Integer(number), _) => number.to_string(),
         (Value::Boolean(truth), Storage::Boolean { native: false }) => i64::from(*truth).to_string(),
         (Value::Boolean(truth), _) => truth.to_string(),

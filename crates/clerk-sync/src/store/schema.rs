@@ -20,6 +20,14 @@ pub(super) struct Migration {
     pub(super) sql: &'static str,
 }
 
+/// The statements of the migrations behind a version.
+pub(super) fn newer_than(migrations: &[Migration], version: i32) -> String {
+    let newer = migrations.iter().filter(|migration| migration.version > version).map(|migration| {
+        format!("{}\nupdate clerk_sync_meta set schema_version = {};\n\n", migration.sql, migration.version)
+    });
+    newer.collect()
+}
+
 /// What is to be done about the users table.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum UsersTable {

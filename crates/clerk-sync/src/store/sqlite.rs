@@ -10,6 +10,7 @@ mod connect;
 mod coordination;
 mod dead_letters;
 mod errors;
+mod examine;
 mod inventory;
 mod meta;
 mod migrate;
@@ -18,7 +19,7 @@ mod unique;
 
 use super::{
     Applied, Binding, DeadLetter, Deletions, Entry, FeedPage, Gauges, NewDeadLetter, Notes, Presence,
-    SchemaState, Store, StoreError, Summary, dialect::Dialect, judge::Fit,
+    SchemaState, Server, Store, StoreError, Summary, dialect::Dialect, judge::Fit,
 };
 use crate::{
     database_url::SqliteTarget,
@@ -166,6 +167,10 @@ impl Store for SqliteStore {
         self.read_schema().await
     }
 
+    async fn server(&self) -> Result<Server, StoreError> {
+        self.read_server().await
+    }
+
     async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         self.run_migrations().await
     }
@@ -180,6 +185,10 @@ impl Store for SqliteStore {
 
     fn migration_sql(&self) -> String {
         migrate::script(&self.mapping)
+    }
+
+    fn migration_sql_from(&self, version: i32) -> String {
+        migrate::script_from(version)
     }
 
     async fn close(&self) {

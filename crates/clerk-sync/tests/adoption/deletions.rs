@@ -13,6 +13,10 @@ use serde_json::json;
 
 /// `orders` refers to users, and lets none go.
 fn ddl(kind: Kind) -> String {
+    ddl_with(kind, "")
+}
+
+fn ddl_with(kind: Kind, deferred: &str) -> String {
     let (text, moment, bin) = match kind {
         Kind::Postgres => ("text", "timestamptz", ""),
         Kind::Mysql => ("varchar(255)", "datetime(3)", " character set utf8mb4 collate utf8mb4_bin"),
@@ -22,7 +26,7 @@ fn ddl(kind: Kind) -> String {
         "create table users (clerk_id {text}{bin} not null primary key, email {text} unique, name {text} not null, \
          banned boolean, deleted_at {moment} null); \
          create table orders (number integer primary key, user_id {text}{bin} not null, \
-         foreign key (user_id) references users (clerk_id));"
+         foreign key (user_id) references users (clerk_id) {deferred});"
     )
 }
 
@@ -176,6 +180,32 @@ async fn a_row_that_others_refer_to_is_told_apart_or_dealt_with(
     assert_eq!(row(store.as_ref(), "user_2").await, None, "a row that nothing refers to is deleted");
 }
 
+/// As Django makes them on PostgreSQL and SQLite.
+#[rstest]
+#[tokio::test]
+async fn a_key_that_is_checked_at_the_end_has_the_same_way_out(
+    #[values(Kind::Postgres, Kind::Sqlite)] kind: Kind,
+) {
+    let ddl = ddl_with(kind, "deferrable initially deferred");
+    let way_out = DeletionSpec { on_refused: Some(OnDelete::Mark), ..DeletionSpec::default() };
+    for (deletion, is_marked) in [(DeletionSpec::default(), false), (way_out, true)] {
+        let database = adopting(kind, &ddl, spec(deletion)).await;
+        let (store, mapping) = (&database.store, database.store.mapping());
+        store.commit(&[seen(mapping, "user_1", 1)]).await.unwrap();
+        database.run_sql("insert into orders values (1, 'user_1')").await;
+        match store.commit(&[gone(mapping, "user_1", 5)]).await {
+            Ok(_) => assert!(is_marked),
+            Err(error) => {
+                assert!(!is_marked && matches!(error.kind(), StoreErrorKind::Referenced { .. }), "{error}")
+            }
+        }
+        assert_marked(&database, is_marked).await;
+        // The connection is as good as before.
+        store.commit(&[seen(mapping, "user_2", 1)]).await.unwrap();
+        assert!(row(store.as_ref(), "user_2").await.is_some());
+    }
+}
+
 #[rstest]
 #[tokio::test]
 async fn what_cannot_be_written_then_is_said_before(
@@ -235,6 +265,51 @@ async fn a_row_that_stays_gives_a_unique_value_to_who_needs_it(
     assert_eq!(row(store.as_ref(), "user_2").await.unwrap()[1], email);
     assert_eq!(row(store.as_ref(), "user_1").await.unwrap()[1], Value::Null);
     assert_marked(&database, true).await;
+}
+
+/// What is not null gets what the settings say, whatever its type.
+#[rstest]
+#[tokio::test]
+async fn values_of_every_kind_can_be_replaced(
+    #[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind,
+) {
+    let (text, moment, json) = match kind {
+        Kind::Postgres => ("text", "timestamptz", "jsonb"),
+        Kind::Mysql => ("varchar(64)", "datetime(3)", "json"),
+        Kind::Sqlite => ("text", "datetime", "json"),
+    };
+    let ddl = format!(
+        "create table users (clerk_id {text} unique, score bigint not null, banned boolean not null, \
+         joined {moment} not null, seen bigint not null, meta {json} not null)"
+    );
+    let column = |name: &str, from: &str, kind| Column { kind, ..Column::from_source(name, from).unwrap() };
+    use clerk_sync::mapping::Kind as Holds;
+    let columns = vec![
+        column("clerk_id", "id", Holds::Text),
+        column("score", "public_metadata.score", Holds::Integer),
+        column("banned", "banned", Holds::Boolean),
+        column("joined", "created_at", Holds::Timestamp),
+        column("seen", "updated_at", Holds::Timestamp),
+        column("meta", "public_metadata", Holds::Json),
+    ];
+    let replaced = [
+        ("score", Value::Integer(-1)),
+        ("banned", Value::Boolean(true)),
+        ("joined", Value::Timestamp(1_767_312_000_555)),
+        ("seen", Value::Timestamp(1_767_312_000_555)),
+        ("meta", Value::Json("{\"gone\":true}".to_owned())),
+    ];
+    let replacements = replaced.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let deletion = DeletionSpec { on_delete: OnDelete::Anonymize, replacements, ..DeletionSpec::default() };
+    let spec = MappingSpec { columns, deletion, ..MappingSpec::default() };
+    let database = adopting(kind, &ddl, spec).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    let json = json!({"id": "user_1", "updated_at": 5, "created_at": 4, "banned": false, "public_metadata": {"score": 3}});
+    let mapped = mapping.read_user(json.to_string().as_bytes()).unwrap();
+    store.commit(&[Observation::present(mapped, mapping, 6, Flow::Webhook)]).await.unwrap();
+    store.commit(&[gone(mapping, "user_1", 9)]).await.unwrap();
+    let read = row(store.as_ref(), "user_1").await.unwrap();
+    assert_eq!(read[1..], replaced.map(|(_, value)| value));
 }
 
 /// A row without a Clerk id holds it: nobody is asked, and it is not taken away.

@@ -36,7 +36,7 @@ fn fresh_name() -> String {
 }
 
 /// The server's address. A database that is missing fails the run; it never skips.
-fn server(variable: &str) -> String {
+pub(crate) fn server(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
         panic!("{variable} is not set: run ./scripts/test, which starts the databases itself")
     })

@@ -72,6 +72,16 @@ impl Database {
         Self { kind: Kind::Postgres, url, server: server.to_owned(), schema: Some(schema), directory: None }
     }
 
+    /// PostgreSQL behind a PgBouncer in transaction mode, which the URL says. The test itself looks directly.
+    pub(crate) async fn behind_pgbouncer() -> Self {
+        let direct = Self::postgres_on(&server("TEST_POSTGRES_URL")).await;
+        let pooler = server("TEST_PGBOUNCER_URL");
+        let separator = if pooler.contains('?') { '&' } else { '?' };
+        let schema = direct.name();
+        let url = format!("{pooler}{separator}schema={schema}&pgbouncer=true");
+        Self { url, ..direct }
+    }
+
     async fn mysql() -> Self {
         let server = server("TEST_MYSQL_URL");
         let name = fresh_name();
@@ -86,6 +96,20 @@ impl Database {
     /// The file of an SQLite database.
     pub(crate) fn file(&self) -> PathBuf {
         self.directory.as_ref().expect("a file").path().join("test.db")
+    }
+
+    /// What the schema is called on PostgreSQL, and the database on MySQL.
+    pub(crate) fn name(&self) -> String {
+        let last = || self.url.rsplit('/').next().expect("a database in the URL").to_owned();
+        self.schema.clone().unwrap_or_else(last)
+    }
+
+    /// The same database as another user of it. The test itself stays who it is.
+    pub(crate) fn with_user(mut self, user: &str, password: &str) -> Self {
+        let (scheme, rest) = self.url.split_once("://").expect("a URL");
+        let (_, rest) = rest.split_once('@').expect("a user in the URL");
+        self.url = format!("{scheme}://{user}:{password}@{rest}");
+        self
     }
 
     /// `host:port` of the server, and the same URL through another port of this machine.
@@ -192,7 +216,7 @@ impl Database {
         rows.into_iter().flatten().flatten().filter(|name| !name.starts_with("sqlite_")).collect()
     }
 
-    async fn columns(&self, table: &str) -> Vec<String> {
+    pub(crate) async fn columns(&self, table: &str) -> Vec<String> {
         let rest = match self.kind {
             Kind::Sqlite => {
                 let rest = format!("from pragma_table_info('{table}') order by cid");

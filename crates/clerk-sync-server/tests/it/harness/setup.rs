@@ -58,6 +58,11 @@ impl Setup {
         self
     }
 
+    /// A file in the directory in which the binary runs.
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+        self.directory.path().join(name)
+    }
+
     /// Writes a file into the directory in which the binary runs.
     pub(crate) fn file(self, name: &str, text: &str) -> Self {
         std::fs::write(self.directory.path().join(name), text).unwrap();

@@ -1,6 +1,6 @@
 //! What MySQL's and MariaDB's error numbers mean to us. No value of a row gets into a message.
 
-use crate::store::{StoreError, StoreErrorKind, driver_failure};
+use crate::store::{DENIED, StoreError, StoreErrorKind, driver_failure};
 use sqlx::mysql::MySqlDatabaseError;
 
 /// Turns a driver's error into ours, for `map_err`.
@@ -25,6 +25,25 @@ pub(super) fn is_index_there(error: &sqlx::Error) -> bool {
     error.is_some_and(|error| error.number() == 1061)
 }
 
+/// Whether the server, or the session, refuses to write.
+pub(super) fn is_read_only(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error().and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>());
+    error.is_some_and(|error| matches!(error.number(), 1290 | 1792 | 1836))
+}
+
+/// The rights that a statement would have needed: `select`, `insert`, `update`, `delete`. Empty for any other error.
+pub(super) fn denied_rights(error: &sqlx::Error) -> Vec<String> {
+    let error = error.as_database_error().and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>());
+    let denied = error.filter(|error| matches!(error.number(), 1044 | 1142 | 1143));
+    denied.map(|error| rights_in(error.message())).unwrap_or_default()
+}
+
+/// `SELECT, UPDATE command denied to user ...`: the words in front, if they are words of that kind.
+fn rights_in(message: &str) -> Vec<String> {
+    let words = message.split_once(" command denied").map_or("every", |(words, _)| words);
+    words.split(',').map(|word| word.trim().to_lowercase()).collect()
+}
+
 fn by_number(error: &MySqlDatabaseError) -> (StoreErrorKind, String) {
     let number = error.number();
     let plain = format!("error {number}");
@@ -39,8 +58,11 @@ fn by_number(error: &MySqlDatabaseError) -> (StoreErrorKind, String) {
         | 1690 | 3140 | 3141 | 3156 | 3819 | 3903 | 4025 => {
             (StoreErrorKind::Rejected { constraint: None }, plain)
         }
-        // Missing tables, columns and privileges; syntax.
-        1044 | 1054 | 1064 | 1103 | 1136 | 1142 | 1143 | 1146 | 1227 | 1305 | 1370 => {
+        1044 | 1142 | 1143 | 1227 | 1370 => {
+            (StoreErrorKind::Schema, format!("{} (error {number}){DENIED}", error.message()))
+        }
+        // Missing tables and columns; syntax.
+        1054 | 1064 | 1103 | 1136 | 1146 | 1305 => {
             (StoreErrorKind::Schema, format!("{} (error {number})", error.message()))
         }
         // Sign-in, unknown database, too many connections, shutdown, read-only.
@@ -61,6 +83,13 @@ fn key_name(message: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rights_are_named_as_the_server_names_them() {
+        assert_eq!(rights_in("UPDATE command denied to user 'a'@'b' for table `d`.`t`"), ["update"]);
+        assert_eq!(rights_in("SELECT, DELETE command denied to user 'a'@'b'"), ["select", "delete"]);
+        assert_eq!(rights_in("Access denied for user 'a'@'b' to database 'd'"), ["every"]);
+    }
 
     #[test]
     fn the_key_is_named_and_the_value_is_not() {

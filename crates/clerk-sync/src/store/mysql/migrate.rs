@@ -12,7 +12,8 @@ use crate::{
         fit::{extras, fit},
         judge::Fit,
         schema::{
-            Lacking, Migration, UsersTable, judge_users_table, statements, too_new, users_table_findings,
+            Lacking, Migration, UsersTable, judge_users_table, newer_than, statements, too_new,
+            users_table_findings,
         },
         session::Session,
     },
@@ -38,6 +39,10 @@ const DOING: &str = "migrating the schema";
 
 impl MySqlStore {
     pub(super) async fn run_migrations(&self) -> Result<Vec<String>, StoreError> {
+        // With nothing to do no lock is needed, which not every host gives.
+        if self.read_schema().await.is_ok_and(|schema| schema.is_ready()) {
+            return Ok(Vec::new());
+        }
         let mut session = Session::acquire(&self.pool).await.map_err(storing(DOING))?;
         let lock = "select cast(coalesce(get_lock(concat('clerk_sync.', coalesce(database(), '')), 30), 0) as signed)";
         let row = sqlx::query(lock).fetch_one(&mut *session).await.map_err(storing(DOING))?;
@@ -222,4 +227,9 @@ pub(super) fn script(mapping: &Mapping) -> String {
     }
     script.push_str(&format!("{};\n\n{};\n", record_table(mapping), create_table(mapping)));
     script
+}
+
+/// What is newer than a version, for a database that has been brought to it.
+pub(super) fn script_from(version: i32) -> String {
+    newer_than(&MIGRATIONS, version)
 }

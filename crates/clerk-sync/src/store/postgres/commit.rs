@@ -47,6 +47,12 @@ fn deletes(observation: &Observation) -> bool {
     observation.claim.version.state == State::Gone
 }
 
+/// What the refusal of a foreign key means where nothing but deletions can have violated one.
+fn refusal(error: &sqlx::Error, only_deletes: bool) -> Option<StoreError> {
+    let constraint = reference(error).filter(|_| only_deletes)?;
+    Some(StoreError::new(StoreErrorKind::Referenced { constraint }, COMMITTING, ""))
+}
+
 /// How a plan is written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Manner {
@@ -112,7 +118,11 @@ impl PostgresStore {
         match self.look_and_write(&mut tx, lock, batch, notes, Manner { strangers: false, was_refused }).await
         {
             Ok(applied) => {
-                tx.commit().await.map_err(storing(COMMITTING))?;
+                // A key that is checked as the transaction ends, as Django makes them, refuses only here.
+                let refused = |error| {
+                    refusal(&error, batch.iter().all(deletes)).unwrap_or_else(|| storing(COMMITTING)(error))
+                };
+                tx.commit().await.map_err(refused)?;
                 Ok(applied)
             }
             Err(error) => {

@@ -1,6 +1,6 @@
 //! What PostgreSQL's error codes mean to us. No value of a row gets into a message.
 
-use crate::store::{StoreError, StoreErrorKind, driver_failure};
+use crate::store::{DENIED, StoreError, StoreErrorKind, driver_failure};
 use sqlx::error::DatabaseError;
 
 /// Turns a driver's error into ours, for `map_err`.
@@ -17,6 +17,8 @@ pub(super) fn reference(error: &sqlx::Error) -> Option<Option<String>> {
     let is_reference = matches!(error.code().as_deref(), Some("23503" | "23001"));
     is_reference.then(|| error.constraint().map(str::to_owned))
 }
+const UNTOLD_POOLER: &str =
+    "; a pooler gives each transaction another session: add pgbouncer=true to DATABASE_URL";
 
 /// By SQLSTATE (PostgreSQL manual, appendix A).
 fn by_code(error: &dyn DatabaseError) -> (StoreErrorKind, String) {
@@ -32,8 +34,13 @@ fn by_code(error: &dyn DatabaseError) -> (StoreErrorKind, String) {
             let constraint = error.constraint().map(str::to_owned);
             (StoreErrorKind::Rejected { constraint }, without_message)
         }
-        // A missing table, column or privilege.
-        "42" | "3F" | "26" | "0A" => (StoreErrorKind::Schema, with_message()),
+        // A prepared statement that is there although we did not make it, or is not although we did.
+        "42" | "26" if matches!(&*code, "42P05" | "26000") => {
+            (StoreErrorKind::Schema, with_message() + UNTOLD_POOLER)
+        }
+        "42" if code == "42501" => (StoreErrorKind::Schema, with_message() + DENIED),
+        // A missing table or column.
+        "42" | "3F" | "0A" => (StoreErrorKind::Schema, with_message()),
         // Connection, resources, operator intervention, system, read-only, sign-in, unknown database.
         "08" | "53" | "57" | "58" | "25" | "28" | "3D" => (StoreErrorKind::Unavailable, with_message()),
         _ => (StoreErrorKind::Unavailable, without_message),

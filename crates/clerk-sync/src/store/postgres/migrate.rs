@@ -8,7 +8,9 @@ use crate::{
         dialect::Dialect,
         fit::{extras, fit},
         judge::Fit,
-        schema::{Lacking, Migration, UsersTable, judge_users_table, too_new, users_table_findings},
+        schema::{
+            Lacking, Migration, UsersTable, judge_users_table, newer_than, too_new, users_table_findings,
+        },
     },
 };
 use sqlx::{AssertSqlSafe, Row as _};
@@ -170,4 +172,12 @@ pub(super) fn script(mapping: &Mapping) -> String {
     }
     script.push_str(&format!("{};\n\n{};\n\ncommit;\n", create_table(mapping), record_table(mapping)));
     script
+}
+
+/// What is newer than a version, for a database that has been brought to it.
+pub(super) fn script_from(version: i32) -> String {
+    match newer_than(&MIGRATIONS, version) {
+        nothing if nothing.is_empty() => nothing,
+        newer => format!("begin;\n\n{newer}commit;\n"),
+    }
 }

@@ -98,7 +98,8 @@ impl SqliteStore {
         }
         self.write(&mut tx, &plan, was_refused).await?;
         self.write_notes(&mut tx, notes).await?;
-        tx.commit().await.map_err(storing(COMMITTING))?;
+        // A key that is checked as the transaction ends, as Django makes them, refuses only here.
+        tx.commit().await.map_err(storing(COMMITTING)).map_err(|error| refusal(error, &plan))?;
         Ok(plan.applied)
     }
 
@@ -128,14 +129,15 @@ impl SqliteStore {
             execute(tx, query).await?;
         }
         if let Some(Removal { before, after }) = self.sql.removal(was_refused) {
-            for_users(tx, before, &plan.deleted, after).await.map_err(|error| match plan.only_deletes() {
-                true => as_reference(error),
-                false => error,
-            })?;
+            for_users(tx, before, &plan.deleted, after).await.map_err(|error| refusal(error, plan))?;
         }
         for_users(tx, "delete from clerk_sync_dead_letters where user_id in ", &plan.healed, "").await?;
         append_changes(tx, &plan.changes).await
     }
+}
+
+fn refusal(error: StoreError, plan: &Plan<'_>) -> StoreError {
+    if plan.only_deletes() { as_reference(error) } else { error }
 }
 
 async fn execute(tx: &mut Tx, query: LiteQuery<'_>) -> Result<(), StoreError> {
