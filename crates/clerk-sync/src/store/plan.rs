@@ -53,6 +53,7 @@ pub(super) struct PlannedChange<'a> {
 
 impl Plan<'_> {
     /// Whether the users table loses rows by it, and nothing else.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(super) fn only_deletes(&self) -> bool {
         self.rows.is_empty() && !self.deleted.is_empty()
     }
