@@ -1,6 +1,8 @@
 //! What a deletion in Clerk does to the row.
 
-use super::{Column, Fill, Kind, MappingError, OnDelete, Storage, Value, table};
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+use super::Storage;
+use super::{Column, Fill, MappingError, OnDelete, Value, table};
 
 /// What a deletion does to the row, as the settings say it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,12 +97,8 @@ impl Deletion {
         self.on_delete != OnDelete::Delete || self.on_refused.is_some()
     }
 
-    /// The kind of [`Deletion::deleted_at`]'s column.
-    pub fn deleted_at_kind() -> Kind {
-        Kind::Timestamp
-    }
-
-    /// The longest that a replacement can be, for a column of this kind of text.
+    /// Whether a column takes a replacement for an id of so many characters.
+    #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
     pub(crate) fn longest(value: &Value, storage: Storage, id_chars: usize) -> Result<(), super::FieldError> {
         let value = match value {
             Value::Text(text) => Value::Text(text.replace(ID_PLACE, &"x".repeat(id_chars))),
@@ -113,6 +111,7 @@ impl Deletion {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mapping::Kind;
 
     fn columns() -> Vec<Column> {
         [("clerk_id", "id"), ("email", "primary_email_address"), ("banned", "banned")]
