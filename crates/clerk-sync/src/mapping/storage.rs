@@ -55,6 +55,8 @@ pub enum Storage {
         chars: Option<u32>,
         /// The most bytes of UTF-8.
         bytes: Option<u32>,
+        /// Whether the type does not tell spaces at its end from none.
+        padded: bool,
         /// Whether U+0000 can be stored; otherwise U+FFFD stands for it.
         nul: bool,
     },
@@ -94,7 +96,7 @@ impl Storage {
     /// What holds every value of a kind.
     pub fn of(kind: Kind) -> Self {
         match kind {
-            Kind::Text => Self::Text { chars: None, bytes: None, nul: true },
+            Kind::Text => Self::Text { chars: None, bytes: None, padded: false, nul: true },
             Kind::Integer => Self::Integer { min: i64::MIN, max: i64::MAX },
             Kind::Boolean => Self::Boolean { native: true },
             Kind::Timestamp => Self::Moment { zoned: true, step_ms: 1 },
@@ -105,6 +107,7 @@ impl Storage {
     /// What of it changes values before they are written; `None` where it takes them as they are, or refuses them.
     pub(super) fn narrows(self, overflow: Overflow) -> Option<String> {
         match self {
+            Self::Text { padded: true, chars, .. } => Some(format!("padded {chars:?}")),
             Self::Text { chars: None, bytes: None, .. } => None,
             Self::Text { chars, bytes, .. } => {
                 (overflow == Overflow::Truncate).then(|| format!("text {chars:?} {bytes:?}"))
@@ -124,9 +127,16 @@ impl Storage {
     /// Where the column cannot hold it.
     pub fn fit(self, value: Value, overflow: Overflow) -> Result<Value, FieldError> {
         match (self, value) {
-            (Self::Text { chars, bytes, nul }, Value::Text(text)) => {
-                let text = if nul { text } else { without_nul::of_text(text) };
-                fit_text(text, chars, bytes, overflow).map(Value::Text)
+            (Self::Text { chars, bytes, padded, nul }, Value::Text(text)) => {
+                let mut text = if nul { text } else { without_nul::of_text(text) };
+                if padded {
+                    text.truncate(text.trim_end_matches(' ').len());
+                }
+                let mut text = fit_text(text, chars, bytes, overflow)?;
+                if padded {
+                    text.truncate(text.trim_end_matches(' ').len());
+                }
+                Ok(Value::Text(text))
             }
             (Self::Uuid, Value::Text(text)) => uuid(&text).map(Value::Text).ok_or(FieldError::NotUuid),
             (Self::Integer { min, max }, Value::Integer(number)) if !(min..=max).contains(&number) => {
@@ -182,7 +192,7 @@ mod tests {
     use rstest::rstest;
 
     fn text(chars: Option<u32>, bytes: Option<u32>) -> Storage {
-        Storage::Text { chars, bytes, nul: true }
+        Storage::Text { chars, bytes, padded: false, nul: true }
     }
 
     #[rstest]
@@ -241,6 +251,17 @@ mod tests {
         let small = Storage::Integer { min: -32_768, max: 32_767 };
         assert_eq!(small.fit(Value::Integer(32_767), Overflow::Error), Ok(Value::Integer(32_767)));
         assert!(small.fit(Value::Integer(32_768), Overflow::Truncate).is_err(), "a number is never cut");
+    }
+
+    #[rstest]
+    #[case("Ada ", "Ada")]
+    #[case("Ada Byron", "Ada")]
+    #[case("    ", "")]
+    fn spaces_at_the_end_are_not_kept_where_they_do_not_read_back(#[case] value: &str, #[case] kept: &str) {
+        let padded = Storage::Text { chars: Some(4), bytes: None, padded: true, nul: true };
+        let fitted = padded.fit(Value::Text(value.to_owned()), Overflow::Truncate);
+        assert_eq!(fitted, Ok(Value::Text(kept.to_owned())));
+        assert!(padded.narrows(Overflow::Error).is_some());
     }
 
     #[test]

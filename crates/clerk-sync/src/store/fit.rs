@@ -13,12 +13,12 @@ use crate::mapping::{FillContent, Kind, Mapping, Storage};
 pub(super) const PLAIN: &str = "";
 
 impl Fit {
-    /// The fit of a table that we made. `key_name`: what the database calls its primary key.
-    pub(super) fn made_by_us(mapping: &Mapping, dialect: Dialect, key_name: &str) -> Self {
+    /// The fit of a table that we made.
+    pub(super) fn made_by_us(mapping: &Mapping, dialect: Dialect) -> Self {
         let held = |kind: Kind| {
             let storage = match Storage::of(kind) {
-                Storage::Text { chars, bytes, .. } => {
-                    Storage::Text { chars, bytes, nul: dialect.holds_nul() }
+                Storage::Text { chars, bytes, padded, .. } => {
+                    Storage::Text { chars, bytes, padded, nul: dialect.holds_nul() }
                 }
                 Storage::Json { native, .. } => Storage::Json { native, nul: dialect.holds_nul() },
                 storage if dialect == Dialect::Sqlite && kind == Kind::Timestamp => {
@@ -40,7 +40,6 @@ impl Fit {
                 .collect(),
             fills: mapping.fills().iter().map(|fill| held(kind_of(&fill.content))).collect(),
             deleted_at: mapping.deletion().deleted_at.as_ref().map(|_| held(Kind::Timestamp)),
-            key_names: vec![key_name.to_owned()],
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{
     dialect::Dialect,
     findings::{TableFinding, TableProblem},
-    shape::{ColumnShape, TableShape, storage},
+    shape::{ColumnShape, Holds, TableShape, storage},
 };
 use crate::mapping::{
     Column, Deletion, FillContent, Generator, ID_PLACE, Kind, Mapping, OnDelete, Source, Storage, Value,
@@ -21,8 +21,6 @@ pub(super) struct Fit {
     pub(super) fills: Vec<Held>,
     /// For the column that marks a row as deleted.
     pub(super) deleted_at: Option<Held>,
-    /// Names of the unique keys that the id's column has for itself.
-    pub(super) key_names: Vec<String>,
 }
 
 /// How one column is written.
@@ -44,13 +42,13 @@ pub(super) fn judge(
     let fills = mapping.fills().iter().map(|fill| judgement.fill(&fill.name, &fill.content)).collect();
     let deleted_at = judgement.deleted_at();
     judgement.replacements(&columns);
-    let key_names = judgement.key();
+    judgement.key();
     judgement.unfilled();
     judgement.denied();
     let Judgement { problems, warnings, .. } = judgement;
     match (all(columns), all(fills)) {
         (Some(columns), Some(fills)) if problems.is_empty() => {
-            Ok((Fit { columns, fills, deleted_at, key_names }, warnings))
+            Ok((Fit { columns, fills, deleted_at }, warnings))
         }
         _ => Err(problems.into_iter().chain(warnings).collect()),
     }
@@ -208,21 +206,23 @@ impl Judgement<'_> {
         }
     }
 
-    fn key(&mut self) -> Vec<String> {
+    fn key(&mut self) {
         let key = self.mapping.key();
-        let Some(found) = self.shape.column(&key.name) else { return Vec::new() };
-        let names = self.shape.keys_on(&key.name);
+        let Some(found) = self.shape.column(&key.name) else { return };
         let column = key.name.clone();
-        if names.is_empty() {
+        let Holds::Text { chars, .. } = found.holds else {
+            let todo = "map \"id\" to a text column that is unique, and leave this one to the app, or fill it with \
+                        { generate = \"uuid7\" }";
+            let (type_name, what) = (found.type_name.clone(), "the ids of Clerk's users".to_owned());
+            return self.problem(TableProblem::WrongType { column, type_name, what }, todo.to_owned());
+        };
+        if !self.shape.is_unique(&key.name) {
             let todo = format!("run: {}", self.dialect.add_unique(self.mapping, &column));
             self.problem(TableProblem::NotUnique { column }, todo);
-        } else if let super::shape::Holds::Text { chars: Some(chars), .. } = found.holds
-            && chars < KEY_CHARS
-        {
+        } else if let Some(chars) = chars.filter(|chars| *chars < KEY_CHARS) {
             let todo = format!("run: {}", self.dialect.change_type(self.mapping, &column, Kind::Text));
             self.problem(TableProblem::KeyTooShort { column, chars }, todo);
         }
-        names
     }
 
     fn unfilled(&mut self) {
@@ -310,7 +310,6 @@ fn example_replacement(kind: Kind) -> &'static str {
 
 /// A line for the settings that would fill the column.
 fn example_fill(column: &ColumnShape) -> String {
-    use super::shape::Holds;
     let value = match column.holds {
         Holds::Uuid => "{ generate = \"uuid7\" }",
         Holds::Moment { .. } | Holds::TextMoment => "{ generate = \"now\" }",

@@ -39,9 +39,6 @@ use sqlx::{
 };
 use std::sync::Arc;
 
-/// What the server calls the key of the table that we make.
-const PRIMARY_KEY: &str = "PRIMARY";
-
 /// A transaction in progress.
 type Tx = Transaction<MySql>;
 type MyQuery<'q> = Query<'q, MySql, MySqlArguments>;
@@ -62,7 +59,7 @@ impl MySqlStore {
     /// # Errors
     /// None today; the signature is that of the other stores.
     pub fn new(target: &ServerTarget, mapping: Arc<Mapping>) -> Result<Self, StoreError> {
-        let fit = Fit::made_by_us(&mapping, Dialect::MySql, PRIMARY_KEY);
+        let fit = Fit::made_by_us(&mapping, Dialect::MySql);
         Ok(Self {
             pool: connect::pool(target),
             sql: commit::RowSql::new(&mapping, &fit),
@@ -87,11 +84,9 @@ impl MySqlStore {
         self.fetch_optional(query).await?.ok_or(sqlx::Error::RowNotFound)
     }
 
+    /// Read to its end: the connection goes back.
     async fn fetch_optional(&self, query: MyQuery<'_>) -> sqlx::Result<Option<MySqlRow>> {
-        let mut session = Session::acquire(&self.pool).await?;
-        let row = query.fetch_optional(&mut *session).await;
-        session.give_back();
-        row
+        Ok(self.fetch_all(query).await?.into_iter().next())
     }
 
     async fn execute(&self, query: MyQuery<'_>) -> sqlx::Result<MySqlQueryResult> {

@@ -36,9 +36,6 @@ use errors::storing;
 use sqlx::{AssertSqlSafe, PgPool, Postgres};
 use std::sync::Arc;
 
-/// No statement asks for the name of our own table's key.
-const PRIMARY_KEY: &str = "";
-
 /// A transaction in progress.
 type Tx = Transaction<Postgres>;
 
@@ -62,7 +59,7 @@ impl PostgresStore {
     /// # Errors
     /// [`super::StoreErrorKind::Schema`] where a certificate file of the URL cannot be read.
     pub fn new(target: &ServerTarget, mapping: Arc<Mapping>) -> Result<Self, StoreError> {
-        let fit = Fit::made_by_us(&mapping, Dialect::Postgres, PRIMARY_KEY);
+        let fit = Fit::made_by_us(&mapping, Dialect::Postgres);
         Ok(Self {
             pool: connect::pool(target)?,
             begin: connect::begin_sql(target).into(),

@@ -58,9 +58,12 @@ impl Deletion {
     /// Whether a deletion that failed so is tried once more in the other way: that of a single user, so that nobody else's
     /// row is dealt with like this.
     pub(super) fn has_way_out(&self, error: &StoreError, batch: &[Observation]) -> bool {
-        self.on_refused.is_some()
-            && matches!(error.kind(), StoreErrorKind::Referenced { .. })
-            && plan::users(batch).len() == 1
+        self.is_way_out_of(error) && plan::users(batch).len() == 1
+    }
+
+    /// Whether there is another way to deal with a row that could not be deleted.
+    pub(super) fn is_way_out_of(&self, error: &StoreError) -> bool {
+        self.on_refused.is_some() && matches!(error.kind(), StoreErrorKind::Referenced { .. })
     }
 }
 
@@ -163,7 +166,7 @@ mod tests {
         };
         let spec = MappingSpec { columns: columns.collect(), deletion, ..MappingSpec::default() };
         let mapping = Mapping::try_new(spec).expect("a mapping");
-        let fit = Fit::made_by_us(&mapping, dialect, "");
+        let fit = Fit::made_by_us(&mapping, dialect);
         Removals::new(&mapping, &fit, dialect, "in", |_| "now()").usual
     }
 

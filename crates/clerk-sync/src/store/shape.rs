@@ -38,8 +38,12 @@ pub(super) enum Holds {
     Text {
         chars: Option<u32>,
         bytes: Option<u32>,
+        /// Whether spaces at its end are not told from none.
+        padded: bool,
     },
     Uuid,
+    /// The words of an enumeration.
+    Words,
     /// `boolean`: also the database's own type for a boolean.
     Integer {
         min: i64,
@@ -71,10 +75,9 @@ impl TableShape {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// Names of the keys that make `column` unique all by itself.
-    pub(super) fn keys_on(&self, column: &str) -> Vec<String> {
-        let keys = self.unique.iter().filter(|key| matches!(&key.columns[..], [only] if only == column));
-        keys.map(|key| key.name.clone()).collect()
+    /// Whether `column` is unique all by itself.
+    pub(super) fn is_unique(&self, column: &str) -> bool {
+        self.unique.iter().any(|key| matches!(&key.columns[..], [only] if only == column))
     }
 }
 
@@ -93,7 +96,8 @@ pub(super) fn step_of_digits(digits: i64) -> i64 {
 /// U+0000.
 pub(super) fn storage(kind: Kind, format: Option<MomentFormat>, holds: Holds, nul: bool) -> Option<Storage> {
     Some(match (kind, holds) {
-        (Kind::Text, Holds::Text { chars, bytes }) => Storage::Text { chars, bytes, nul },
+        (Kind::Text, Holds::Text { chars, bytes, padded }) => Storage::Text { chars, bytes, padded, nul },
+        (Kind::Text, Holds::Words) => Storage::Text { chars: None, bytes: None, padded: false, nul },
         (Kind::Text, Holds::Uuid) => Storage::Uuid,
         (Kind::Integer, Holds::Integer { min, max, .. }) => Storage::Integer { min, max },
         (Kind::Boolean, Holds::Boolean) => Storage::Boolean { native: true },
@@ -109,14 +113,14 @@ pub(super) fn storage(kind: Kind, format: Option<MomentFormat>, holds: Holds, nu
             let fits = format == MomentFormat::Seconds || fitting == MomentFormat::Milliseconds;
             return (format.is_number() && fits).then_some(Storage::Formatted(format));
         }
-        (Kind::Timestamp, Holds::Text { chars, .. }) => {
+        (Kind::Timestamp, Holds::Text { chars, padded: false, .. }) => {
             let format = format.unwrap_or(MomentFormat::Iso);
             let fits = !format.is_number() && chars.is_none_or(|chars| chars >= 24);
             return fits.then_some(Storage::Formatted(format));
         }
         // SQLite takes a number in such a column too.
         (Kind::Timestamp, Holds::TextMoment) => Storage::Formatted(format.unwrap_or(MomentFormat::Iso)),
-        (Kind::Text, Holds::TextMoment) => Storage::Text { chars: None, bytes: None, nul },
+        (Kind::Text, Holds::TextMoment) => Storage::Text { chars: None, bytes: None, padded: false, nul },
         (Kind::Json, Holds::Json) => Storage::Json { native: true, nul },
         (Kind::Json, Holds::Text { chars: None, .. }) => Storage::Json { native: false, nul },
         _ => return None,
@@ -128,7 +132,7 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    const TEXT: Holds = Holds::Text { chars: None, bytes: None };
+    const TEXT: Holds = Holds::Text { chars: None, bytes: None, padded: false };
     const BIG: Holds = Holds::Integer { min: i64::MIN, max: i64::MAX, boolean: false };
     const SMALL: Holds = Holds::Integer { min: -2_147_483_648, max: 2_147_483_647, boolean: false };
     const NATIVE: Holds = Holds::Moment { zoned: false, step_ms: 1_000 };
@@ -144,7 +148,7 @@ mod tests {
     #[case(TEXT, None, Some(Storage::Formatted(MomentFormat::Iso)))]
     #[case(TEXT, Some(MomentFormat::Sql), Some(Storage::Formatted(MomentFormat::Sql)))]
     #[case(TEXT, Some(MomentFormat::Seconds), None)]
-    #[case(Holds::Text { chars: Some(10), bytes: None }, None, None)]
+    #[case(Holds::Text { chars: Some(10), bytes: None, padded: false }, None, None)]
     #[case(
         Holds::TextMoment,
         Some(MomentFormat::Milliseconds),
@@ -163,7 +167,7 @@ mod tests {
     #[case(Kind::Text, BIG)]
     #[case(Kind::Integer, TEXT)]
     #[case(Kind::Boolean, TEXT)]
-    #[case(Kind::Json, Holds::Text { chars: Some(255), bytes: None })]
+    #[case(Kind::Json, Holds::Text { chars: Some(255), bytes: None, padded: false })]
     #[case(Kind::Json, BIG)]
     #[case(Kind::Text, Holds::Other)]
     #[case(Kind::Text, Holds::Json)]

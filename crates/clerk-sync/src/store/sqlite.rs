@@ -55,8 +55,7 @@ impl SqliteStore {
     /// [`super::StoreErrorKind::Unavailable`] where the file cannot be opened.
     pub async fn open(target: &SqliteTarget, mapping: Arc<Mapping>) -> Result<Self, StoreError> {
         let (writer, readers) = connect::pools(target).await?;
-        // No statement asks for the name of the key.
-        let fit = Fit::made_by_us(&mapping, Dialect::Sqlite, "");
+        let fit = Fit::made_by_us(&mapping, Dialect::Sqlite);
         let sql = commit::RowSql::new(&mapping, &fit);
         Ok(Self { writer, readers, sql, mapping: Arc::new(mapping.stored_in(fit.storages())), fit })
     }

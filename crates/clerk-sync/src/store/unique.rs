@@ -63,11 +63,7 @@ pub(super) mod sql {
     }
 
     /// `update users set a = null, b = null where key`; `None` where there is nothing to give up.
-    pub(in crate::store) fn vacate(
-        mapping: &Mapping,
-        columns: &BTreeSet<usize>,
-        quote: char,
-    ) -> Option<String> {
+    fn vacate(mapping: &Mapping, columns: &BTreeSet<usize>, quote: char) -> Option<String> {
         let columns = columns.iter().filter(|position| **position != mapping.key_position());
         let set: Vec<String> = columns
             .filter_map(|position| mapping.columns().get(*position))
@@ -77,16 +73,39 @@ pub(super) mod sql {
         (!set.is_empty()).then(|| format!("update {table} set {} where {key}", set.join(", ")))
     }
 
-    /// Whose rows give up what is unique: those that are written, and those that stay though their users are gone.
-    pub(in crate::store) fn who_gives_up<'a>(
-        mapping: &Mapping,
-        set: &'a [Observation],
-        plan: &Plan<'a>,
-    ) -> Vec<&'a UserId> {
-        let written = plan.rows.iter().map(|planned| planned.user);
-        let gone = set.iter().filter(|it| mapping.deletion().keeps_rows() && it.row.is_none());
-        let all: BTreeSet<&UserId> = written.chain(gone.map(|observation| &observation.user)).collect();
-        all.into_iter().collect()
+    /// Columns that are unique and may be null for a moment.
+    #[derive(Debug, Default)]
+    pub(in crate::store) struct Vacant {
+        /// Of rows that get their final values afterwards: all that an index may be made of.
+        pub(in crate::store) written: BTreeSet<usize>,
+        /// Of rows that stay though their users are gone: only what an index names, for nothing gives it back.
+        pub(in crate::store) kept: BTreeSet<usize>,
+    }
+
+    impl Vacant {
+        /// What is given up, and by whom: the statement up to the comparison of the key, and users.
+        pub(in crate::store) fn statements<'a>(
+            &self,
+            mapping: &Mapping,
+            set: &'a [Observation],
+            plan: &Plan<'a>,
+            quote: char,
+        ) -> Vec<(String, Vec<&'a UserId>)> {
+            let written: Vec<&UserId> = plan.rows.iter().map(|planned| planned.user).collect();
+            let gone = set.iter().filter(|it| mapping.deletion().keeps_rows() && it.row.is_none());
+            let gone: BTreeSet<&UserId> = gone.map(|observation| &observation.user).collect();
+            let kept = gone.into_iter().filter(|user| !written.contains(user)).collect();
+            let each = [(&self.written, written), (&self.kept, kept)].into_iter();
+            each.filter(|(_, users)| !users.is_empty())
+                .filter_map(|(columns, users)| Some((vacate(mapping, columns, quote)?, users)))
+                .collect()
+        }
+    }
+
+    /// Those of a set who are gone. Where deleting one of their rows is refused, each is dealt with alone, and the others
+    /// move afterwards: a deletion is right by itself.
+    pub(in crate::store) fn gone_of(set: &[Observation]) -> impl Iterator<Item = &Observation> {
+        set.iter().filter(|observation| observation.row.is_none())
     }
 
     /// A row that was found by its key. Rows that are not of Clerk's users may have none.

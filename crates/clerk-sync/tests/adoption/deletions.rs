@@ -329,3 +329,53 @@ async fn a_row_of_nobody_is_named_as_such(#[values(Kind::Postgres, Kind::Mysql, 
     assert_eq!(holders.len(), 1);
     assert_eq!((&holders[0].user, holders[0].columns.as_slice()), (&None, &["email".to_owned()][..]));
 }
+
+/// A row that could not be deleted holds it: it is marked, and gives the value up.
+#[rstest]
+#[tokio::test]
+async fn a_row_that_others_refer_to_gives_a_unique_value_up_too(
+    #[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind,
+) {
+    let way_out = DeletionSpec { on_refused: Some(OnDelete::Mark), ..DeletionSpec::default() };
+    let database = adopting(kind, &ddl(kind), spec(way_out)).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    store.commit(&[seen(mapping, "user_1", 1), seen(mapping, "user_3", 1)]).await.unwrap();
+    database.run_sql("insert into orders values (1, 'user_1')").await;
+    let mut heir = seen(mapping, "user_2", 7);
+    let email = Value::Text("user_1@example.com".to_owned());
+    heir.row.as_mut().unwrap()[1] = email.clone();
+    // At once, as where the newcomer's event comes before the deletion.
+    let set = [gone(mapping, "user_1", 8), gone(mapping, "user_3", 8), heir];
+    store.commit_moving(&set).await.unwrap();
+    assert_eq!(row(store.as_ref(), "user_2").await.unwrap()[1], email);
+    assert_eq!(row(store.as_ref(), "user_1").await.unwrap()[1], Value::Null);
+    assert_marked(&database, true).await;
+    assert_eq!(row(store.as_ref(), "user_3").await, None, "a row that nothing refers to is deleted");
+}
+
+/// An index over rows that are not deleted says nothing of rows that are: they keep what they have.
+#[rstest]
+#[tokio::test]
+async fn a_partial_index_takes_nothing_but_its_own_columns_from_a_marked_row(
+    #[values(Kind::Postgres, Kind::Sqlite)] kind: Kind,
+) {
+    let ddl = "create table users (clerk_id text unique, email text, name text, banned boolean, deleted_at timestamp null); \
+               create unique index users_by_email on users (email) where deleted_at is null;";
+    let database = adopting(kind, ddl, spec(marking())).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    store.commit(&[seen(mapping, "user_1", 1)]).await.unwrap();
+    let before = row(store.as_ref(), "user_1").await.unwrap();
+    let mut heir = seen(mapping, "user_2", 7);
+    heir.row.as_mut().unwrap()[1] = before[1].clone();
+    assert!(store.commit(std::slice::from_ref(&heir)).await.expect_err("the row holds it").is_rejection());
+    store.commit_moving(&[heir.clone(), gone(mapping, "user_1", 8)]).await.unwrap();
+    let after = row(store.as_ref(), "user_1").await.unwrap();
+    assert_eq!(after[2..], before[2..], "its other columns are its own");
+    assert_marked(&database, true).await;
+    if kind == Kind::Postgres {
+        // Nobody who is marked holds anything any more.
+        let holders = store.holders(&user("user_3"), heir.row.as_ref().unwrap()).await.unwrap();
+        assert!(!holders.is_empty());
+        assert!(holders.iter().all(|holder| holder.user == Some(user("user_2"))), "{holders:?}");
+    }
+}

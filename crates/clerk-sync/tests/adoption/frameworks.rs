@@ -311,3 +311,49 @@ async fn the_apps_own_columns_stay_the_apps(#[case] kind: Kind, #[case] ddl: &st
          and updated_at > '2020-01-01 00:00:00' and name = 'Augusta Lovelace'";
     assert!(database.run_sql(kept).await, "the check holds");
 }
+
+/// The app had the user before, with another unique key in front of the id's, and gave it its id by hand.
+#[rstest]
+#[case(
+    Kind::Postgres,
+    "create table users (id bigserial primary key, email text not null unique, name text)"
+)]
+#[case(
+    Kind::Mysql,
+    "create table users (id bigint auto_increment primary key, email varchar(200) not null unique, name text)"
+)]
+#[case(Kind::Sqlite, "create table users (id integer primary key, email text not null unique, name text)")]
+#[tokio::test]
+async fn a_row_of_before_is_taken_over_whichever_key_is_checked_first(#[case] kind: Kind, #[case] ddl: &str) {
+    let id = "user_2aBcDeFgHiJkLmNoPqRsTuVwXyZ";
+    let key = if kind == Kind::Mysql { "varchar(64)" } else { "text" };
+    let ddl = format!(
+        "{ddl}; alter table users add column clerk_id {key}; create unique index users_by_clerk_id on users (clerk_id); \
+         insert into users (email, name, clerk_id) values ('ada@example.com', 'by hand', '{id}');"
+    );
+    let columns = columns(&[("clerk_id", "id"), ("email", "primary_email_address"), ("name", "full_name")]);
+    let database = adopting(kind, &ddl, spec("users", columns, Vec::new())).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    let observation = seen(mapping, "Ada", 0);
+    let expected = observation.row.clone();
+    store.commit(&[observation]).await.expect("the row is taken over");
+    assert_eq!(store.row(&UserId::try_new(id).unwrap()).await.unwrap(), expected);
+}
+
+/// An index that cannot be compared with a row is left out, and fails nothing.
+#[tokio::test]
+async fn a_generated_key_over_a_column_that_is_not_mapped_fails_nothing() {
+    let ddl = "create table users (clerk_id varchar(64) unique, email varchar(200), name varchar(99), \
+               deleted_at datetime null, live_email varchar(200) as (if(deleted_at is null, email, null)) persistent, \
+               unique key users_by_live_email (live_email)); \
+               insert into users (email) values ('ada@example.com');";
+    let columns = columns(&[("clerk_id", "id"), ("email", "primary_email_address"), ("name", "full_name")]);
+    let database = adopting(Kind::Mysql, ddl, spec("users", columns, Vec::new())).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    let observation = seen(mapping, "Ada", 0);
+    assert!(
+        store.commit(std::slice::from_ref(&observation)).await.expect_err("a row holds it").is_rejection()
+    );
+    let user = observation.user.clone();
+    store.holders(&user, observation.row.as_ref().unwrap()).await.expect("an answer");
+}

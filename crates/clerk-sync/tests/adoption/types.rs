@@ -36,7 +36,7 @@ const fn moment(name: &'static str, ddl: &'static str, format: Option<MomentForm
 }
 
 fn any_text() -> BoxedStrategy<Json> {
-    prop_oneof![any::<String>(), "[a-z\u{0}äß😀'\"\\\\%_ ]{0,40}"].prop_map(Json::from).boxed()
+    prop_oneof![any::<String>(), "[a-z\u{0}äß😀'\"\\\\%_ ]{0,40} {0,3}"].prop_map(Json::from).boxed()
 }
 
 fn any_uuid() -> BoxedStrategy<Json> {
@@ -95,10 +95,11 @@ fn any_json() -> BoxedStrategy<Json> {
     grown.prop_filter("null is no document", |json| !json.is_null()).boxed()
 }
 
-const POSTGRES: [Case; 25] = [
+const POSTGRES: [Case; 26] = [
     case("text", "text", Holds::Text, any_text),
     case("varchar", "character varying", Holds::Text, any_text),
     case("varchar20", "varchar(20)", Holds::Text, any_text),
+    case("char8", "char(8)", Holds::Text, any_text),
     case("uuid", "uuid", Holds::Text, any_uuid),
     case("mood", "mood", Holds::Text, any_mood),
     case("short_name", "short_name", Holds::Text, any_text),
@@ -124,7 +125,7 @@ const POSTGRES: [Case; 25] = [
 ];
 
 const MYSQL: [Case; 28] = [
-    case("char20", "char(20) character set utf8mb4 collate utf8mb4_bin", Holds::Text, any_mood),
+    case("char20", "char(20) character set utf8mb4 collate utf8mb4_bin", Holds::Text, any_text),
     case("varchar20", "varchar(20)", Holds::Text, any_text),
     case("tiny", "tinytext", Holds::Text, any_text),
     case("text", "text", Holds::Text, any_text),

@@ -49,7 +49,7 @@ async fn an_empty_database_is_to_be_migrated(#[values(Kind::Postgres, Kind::Mysq
     let (clerk, database) = (Clerk::start().await, Database::fresh(kind).await);
     let report = Report::of(&Setup::new(&clerk, &database)).await;
     report.says("migrations", "problem", &["version 0", "clerk-sync migrate", "--print"]);
-    report.says("mapping", "problem", &["users is missing", "clerk-sync migrate"]);
+    report.says("mapping", "problem", &["there is no table users", "clerk-sync migrate"]);
     assert_eq!(report.problems(), ["mapping", "migrations", ELSEWHERE], "{report:#?}");
     for check in ["webhooks", "dead letters", "import", "instance"] {
         report.says(check, "note", &["not checked", "migrations"]);
@@ -79,7 +79,7 @@ async fn a_column_that_is_missing_is_a_problem_of_the_mapping(
     let (_clerk, database, setup) = ready(kind).await;
     database.run("alter table users drop column last_name").await;
     let report = Report::of(&setup).await;
-    report.says("mapping", "problem", &["users", "lacks"]);
+    report.says("mapping", "problem", &["the table has no column last_name", "clerk-sync migrate"]);
     assert!(report.problems().contains(&"mapping"), "{report:#?}");
     assert_eq!(report.states("migrations"), ["ok"], "{report:#?}");
 }

@@ -5,7 +5,7 @@ use crate::{
 };
 use rstest::rstest;
 
-const TEXT: Holds = Holds::Text { chars: None, bytes: None };
+const TEXT: Holds = Holds::Text { chars: None, bytes: None, padded: false };
 
 fn column(name: &str, holds: Holds) -> ColumnShape {
     ColumnShape {
@@ -47,11 +47,10 @@ fn a_table_that_fits_is_written_as_it_is() {
     let joined = column("joined", Holds::Moment { zoned: false, step_ms: 1_000 });
     let shape = shape(vec![own, column("clerk_id", TEXT), joined]);
     let (fit, warnings) = judge(&mapping, &shape, Dialect::Postgres).expect("it fits");
-    assert_eq!(fit.key_names, ["key"]);
     assert_eq!(
         fit.storages(),
         [
-            Storage::Text { chars: None, bytes: None, nul: false },
+            Storage::Text { chars: None, bytes: None, padded: false, nul: false },
             Storage::Moment { zoned: false, step_ms: 1_000 }
         ]
     );
@@ -119,10 +118,10 @@ fn the_key_must_be_unique_by_itself(#[case] dialect: Dialect, #[case] ddl: &str)
 
 #[test]
 fn a_key_too_short_for_clerks_ids_is_refused() {
-    let short = column("clerk_id", Holds::Text { chars: Some(30), bytes: None });
+    let short = column("clerk_id", Holds::Text { chars: Some(30), bytes: None, padded: false });
     let found = problems(&mapping(&[("clerk_id", "id")]), &shape(vec![short]), Dialect::MySql);
     assert!(found[0].contains("takes only 30 characters"), "{found:?}");
-    let enough = column("clerk_id", Holds::Text { chars: Some(32), bytes: None });
+    let enough = column("clerk_id", Holds::Text { chars: Some(32), bytes: None, padded: false });
     assert!(judge(&mapping(&[("clerk_id", "id")]), &shape(vec![enough]), Dialect::MySql).is_ok());
 }
 
@@ -155,8 +154,10 @@ fn fills_fill_it() {
         fill("touched", FillContent::Now { refresh: true }),
     ];
     let mapping = Mapping::try_new(MappingSpec { fills, ..spec(&[("clerk_id", "id")]) }).expect("a mapping");
-    let mut columns =
-        vec![column("clerk_id", TEXT), column("role", Holds::Text { chars: Some(6), bytes: None })];
+    let mut columns = vec![
+        column("clerk_id", TEXT),
+        column("role", Holds::Text { chars: Some(6), bytes: None, padded: false }),
+    ];
     columns.push(column("id", TEXT));
     columns.push(column("touched", Holds::Integer { min: 0, max: 4_294_967_295, boolean: false }));
     columns.iter_mut().skip(1).for_each(|column| column.nullable = false);
@@ -164,7 +165,7 @@ fn fills_fill_it() {
     assert_eq!(fit.fills[2].storage, Storage::Formatted(MomentFormat::Seconds));
 
     // Too short for the constant, and for what is generated.
-    columns[1].holds = Holds::Text { chars: Some(5), bytes: None };
+    columns[1].holds = Holds::Text { chars: Some(5), bytes: None, padded: false };
     columns[2].holds = Holds::Uuid;
     let found = problems(&mapping, &shape(columns), Dialect::MySql);
     assert!(found[0].contains("cannot hold the value that [users.columns] gives it"), "{found:?}");
@@ -203,4 +204,13 @@ fn everything_is_named_at_once() {
     let mut shape = shape(vec![column("clerk_id", TEXT), column("b", TEXT)]);
     shape.unique.clear();
     assert_eq!(problems(&mapping, &shape, Dialect::Sqlite).len(), 3);
+}
+
+#[rstest]
+#[case(Holds::Uuid)]
+#[case(Holds::Words)]
+fn a_key_that_holds_no_id_is_refused(#[case] holds: Holds) {
+    let found =
+        problems(&mapping(&[("clerk_id", "id")]), &shape(vec![column("clerk_id", holds)]), Dialect::Postgres);
+    assert!(found[0].contains("cannot hold the ids of Clerk's users"), "{found:?}");
 }

@@ -111,10 +111,11 @@ fn holds(base: &str, type_name: &str, length: Option<i64>, digits: Option<i64>) 
     };
     let moment = |zoned| Holds::Moment { zoned, step_ms: step_of_digits(digits.unwrap_or_default()) };
     match base {
-        "char" | "varchar" => Holds::Text { chars: length, bytes: None },
+        "char" | "varchar" => Holds::Text { chars: length, bytes: None, padded: base == "char" },
         // Their limit is one of bytes, though the catalogue calls it characters.
-        "tinytext" | "text" | "mediumtext" => Holds::Text { chars: None, bytes: length },
-        "longtext" | "enum" => Holds::Text { chars: None, bytes: None },
+        "tinytext" | "text" | "mediumtext" => Holds::Text { chars: None, bytes: length, padded: false },
+        "longtext" => Holds::Text { chars: None, bytes: None, padded: false },
+        "enum" => Holds::Words,
         "uuid" => Holds::Uuid,
         "tinyint" => integer(8),
         "smallint" => integer(16),

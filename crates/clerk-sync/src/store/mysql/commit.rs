@@ -36,8 +36,6 @@ pub(super) struct RowSql {
     insert: String,
     update: String,
     removals: Removals,
-    /// The unique keys of the id's column.
-    keys: Vec<String>,
 }
 
 impl RowSql {
@@ -54,7 +52,6 @@ impl RowSql {
             insert: format!("insert into {table} ({}) values ", written.names.join(", ")),
             update: format!("update {table} set {} where {key} = ?", set.join(", ")),
             removals: Removals::new(mapping, fit, Dialect::MySql, "in", column::now),
-            keys: fit.key_names.clone(),
             written,
         }
     }
@@ -196,8 +193,9 @@ impl MySqlStore {
 
     async fn insert_rows(&self, tx: &mut Tx, run: &[&PlannedRow<'_>]) -> Result<(), StoreError> {
         match self.insert(tx, run).await {
-            // A row of this user stands there from before. Only the statement is undone, not the transaction.
-            Err(error) if duplicate_key(&error).is_some_and(|key| self.sql.keys.contains(&key)) => {
+            // A row of one of these users stands there from before, whichever of its keys is told; or another row is in
+            // the way, which one by one will tell. Only the statement is undone, not the transaction.
+            Err(error) if duplicate_key(&error).is_some() => {
                 for planned in run {
                     self.upsert_row(tx, planned).await?;
                 }

@@ -5,18 +5,21 @@ use crate::{
     mapping::{Kind, Mapping, Storage, Value, quoted},
     observation::Observation,
     store::{
-        Applied, Holder, Notes, StoreError, UniqueValues,
+        Applied, Holder, Notes, StoreError, StoreErrorKind, UniqueValues,
         multirow::placeholders,
         plan::{self, Plan},
         removal::Removal,
         retry::while_contended,
-        unique::{MOST_HOLDERS, sql},
+        unique::{
+            MOST_HOLDERS,
+            sql::{self, Vacant, gone_of},
+        },
     },
     user_id::UserId,
 };
 use async_trait::async_trait;
 use sqlx::{Row as _, mysql::MySqlRow};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 const LOOKING: &str = "looking for who holds a unique value";
 
@@ -155,6 +158,8 @@ impl MySqlStore {
             for row in &ask(EXPRESSIONS).await? {
                 let (name, expression): (String, String) =
                     (row.try_get(0).map_err(storing(LOOKING))?, row.try_get(1).map_err(storing(LOOKING))?);
+                // The catalogue writes the quotes of its texts with backslashes.
+                let expression = expression.replace("\\'", "'");
                 let parts = by_name.get_mut(&name).into_iter().flatten();
                 let mut unknown =
                     parts.filter(|part| matches!(part, Part::Expression(known) if known.is_empty()));
@@ -181,19 +186,19 @@ impl MySqlStore {
         Ok(row.try_get::<i64, _>(0).map_err(storing(LOOKING))? > 0)
     }
 
-    /// Columns that are unique and may be null for a moment.
-    async fn vacant(&self) -> Result<BTreeSet<usize>, StoreError> {
-        let mut vacant = BTreeSet::new();
+    async fn vacant(&self) -> Result<Vacant, StoreError> {
+        let mut vacant = Vacant::default();
         for index in self.unique_indexes().await? {
             for part in &index.parts {
                 match part {
                     Part::Column { position, is_nullable, .. } => {
-                        vacant.extend(is_nullable.then_some(*position));
+                        vacant.written.extend(is_nullable.then_some(*position));
+                        vacant.kept.extend(is_nullable.then_some(*position));
                     }
                     _ => {
                         for position in index.columns(&self.mapping) {
                             if self.nullable(position).await? {
-                                vacant.insert(position);
+                                vacant.written.insert(position);
                             }
                         }
                     }
@@ -203,11 +208,7 @@ impl MySqlStore {
         Ok(vacant)
     }
 
-    async fn try_moving(
-        &self,
-        set: &[Observation],
-        vacant: &BTreeSet<usize>,
-    ) -> Result<Vec<Applied>, StoreError> {
+    async fn try_moving(&self, set: &[Observation], vacant: &Vacant) -> Result<Vec<Applied>, StoreError> {
         let mut tx = self.begin(COMMITTING).await?;
         match self.move_within(&mut tx, set, vacant).await {
             Ok(applied) => {
@@ -226,7 +227,7 @@ impl MySqlStore {
         &self,
         tx: &mut Tx,
         set: &[Observation],
-        vacant: &BTreeSet<usize>,
+        vacant: &Vacant,
     ) -> Result<Vec<Applied>, StoreError> {
         let before = self.lock_entries(tx, &plan::users(set)).await?;
         let mut plan = plan::plan(set, &before);
@@ -243,15 +244,14 @@ impl MySqlStore {
         tx: &mut Tx,
         set: &[Observation],
         plan: &Plan<'_>,
-        vacant: &BTreeSet<usize>,
+        vacant: &Vacant,
     ) -> Result<(), StoreError> {
         let mut statements = Vec::new();
         if let Some(Removal { before, after }) = self.sql.removal(false).filter(|_| !plan.deleted.is_empty())
         {
             statements.push((before.clone(), plan.deleted.clone(), after.as_str()));
         }
-        let users = sql::who_gives_up(&self.mapping, set, plan);
-        if let Some(vacate) = sql::vacate(&self.mapping, vacant, '`').filter(|_| !users.is_empty()) {
+        for (vacate, users) in vacant.statements(&self.mapping, set, plan, '`') {
             statements.push((format!("{vacate} in "), users, ""));
         }
         for (before, users, after) in statements {
@@ -280,7 +280,14 @@ impl UniqueValues for MySqlStore {
             );
             let query = self.built_query(sql).bind(user.as_str());
             let query = condition.values.into_iter().fold(query, bind_value);
-            for row in &self.fetch_all(query).await.map_err(storing(LOOKING))? {
+            let rows = match self.fetch_all(query).await.map_err(storing(LOOKING)) {
+                Err(error) if *error.kind() == StoreErrorKind::Schema => {
+                    tracing::warn!(index = index.name, %error, "this unique index cannot be compared with a row");
+                    continue;
+                }
+                rows => rows?,
+            };
+            for row in &rows {
                 let key: Option<String> = row.try_get(0).map_err(storing(LOOKING))?;
                 found.push(sql::holder(
                     &self.mapping,
@@ -295,6 +302,15 @@ impl UniqueValues for MySqlStore {
 
     async fn commit_moving(&self, set: &[Observation]) -> Result<Vec<Applied>, StoreError> {
         let vacant = self.vacant().await?;
-        while_contended(|| self.try_moving(set, &vacant)).await
+        let moving = || while_contended(|| self.try_moving(set, &vacant));
+        match moving().await {
+            Err(error) if self.mapping.deletion().is_way_out_of(&error) => {
+                for gone in gone_of(set) {
+                    self.commit_batch(std::slice::from_ref(gone), &Notes::default()).await?;
+                }
+                moving().await
+            }
+            result => result,
+        }
     }
 }

@@ -75,7 +75,7 @@ fn read_column(row: &PgRow) -> sqlx::Result<ColumnShape> {
 
 /// Text goes into these by assignment, which, unlike a cast, never cuts it.
 fn cast(base: &str, name: String) -> String {
-    if matches!(base, "text" | "varchar" | "bpchar" | "name") { String::new() } else { name }
+    if matches!(base, "text" | "varchar" | "bpchar") { String::new() } else { name }
 }
 
 fn holds(base: &str, category: &str, modifier: i64) -> Holds {
@@ -83,9 +83,12 @@ fn holds(base: &str, category: &str, modifier: i64) -> Holds {
     // Without one it is -1: six digits.
     let digits = if modifier < 0 { 6 } else { modifier };
     match (base, category) {
-        ("text" | "citext" | "name", _) => Holds::Text { chars: None, bytes: None },
+        ("text" | "citext", _) => Holds::Text { chars: None, bytes: None, padded: false },
         // The length and a header of four bytes.
-        ("varchar" | "bpchar", _) => Holds::Text { chars: u32::try_from(modifier - 4).ok(), bytes: None },
+        ("varchar" | "bpchar", _) => {
+            let chars = u32::try_from(modifier - 4).ok();
+            Holds::Text { chars, bytes: None, padded: base == "bpchar" }
+        }
         ("uuid", _) => Holds::Uuid,
         ("int2", _) => integer(i16::MIN.into(), i16::MAX.into()),
         ("int4", _) => integer(i32::MIN.into(), i32::MAX.into()),
@@ -95,7 +98,7 @@ fn holds(base: &str, category: &str, modifier: i64) -> Holds {
         ("timestamp", _) => Holds::Moment { zoned: false, step_ms: step_of_digits(digits) },
         ("json" | "jsonb", _) => Holds::Json,
         // An enumeration takes its own words, and says which word it does not know.
-        (_, "e") => Holds::Text { chars: None, bytes: None },
+        (_, "e") => Holds::Words,
         _ => Holds::Other,
     }
 }

@@ -37,7 +37,10 @@ pub(super) fn read(name: &str, storage: Storage) -> String {
         Storage::Integer { .. } => format!("{name}::bigint"),
         Storage::Boolean { native: true } => format!("{name}::integer::bigint"),
         Storage::Boolean { native: false } => format!("{name}::bigint"),
-        Storage::Moment { .. } => format!("(extract(epoch from {name}) * 1000)::bigint"),
+        // What is infinite is no moment, and is written anew.
+        Storage::Moment { .. } => {
+            format!("case when isfinite({name}) then (extract(epoch from {name}) * 1000)::bigint end")
+        }
         Storage::Formatted(format) if format.is_number() => format!("{name}::bigint"),
         Storage::Formatted(_) => format!("{name}::text"),
     }

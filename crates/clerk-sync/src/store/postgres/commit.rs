@@ -48,7 +48,7 @@ fn deletes(observation: &Observation) -> bool {
 }
 
 /// What the refusal of a foreign key means where nothing but deletions can have violated one.
-fn refusal(error: &sqlx::Error, only_deletes: bool) -> Option<StoreError> {
+pub(super) fn refusal(error: &sqlx::Error, only_deletes: bool) -> Option<StoreError> {
     let constraint = reference(error).filter(|_| only_deletes)?;
     Some(StoreError::new(StoreErrorKind::Referenced { constraint }, COMMITTING, ""))
 }

@@ -43,6 +43,11 @@ fn by_code(error: &dyn DatabaseError) -> (StoreErrorKind, String) {
         "42" | "3F" | "0A" => (StoreErrorKind::Schema, with_message()),
         // Connection, resources, operator intervention, system, read-only, sign-in, unknown database.
         "08" | "53" | "57" | "58" | "25" | "28" | "3D" => (StoreErrorKind::Unavailable, with_message()),
-        _ => (StoreErrorKind::Unavailable, without_message),
+        // Ends of transactions, snapshots, configuration, foreign data, internal errors.
+        "0B" | "2D" | "26" | "55" | "72" | "F0" | "HV" | "XX" => {
+            (StoreErrorKind::Unavailable, without_message)
+        }
+        // A trigger's own, which may quote values; or a limit that this row exceeds.
+        _ => (StoreErrorKind::Rejected { constraint: None }, without_message),
     }
 }

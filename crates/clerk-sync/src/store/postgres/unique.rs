@@ -5,7 +5,7 @@
 
 use super::{
     PostgresStore, bind,
-    commit::{COMMITTING, LOCK_ENTRIES, Manner},
+    commit::{COMMITTING, LOCK_ENTRIES, Manner, refusal},
     errors::storing,
 };
 use crate::{
@@ -16,13 +16,15 @@ use crate::{
         plan::{self, Plan},
         removal::Removal,
         retry::while_contended,
-        unique::{MOST_HOLDERS, sql},
+        unique::{
+            MOST_HOLDERS,
+            sql::{self, Vacant, gone_of},
+        },
     },
     user_id::UserId,
 };
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Row as _, postgres::PgRow};
-use std::collections::BTreeSet;
 
 const LOOKING: &str = "looking for who holds a unique value";
 
@@ -53,12 +55,15 @@ struct UniqueIndex {
     name: String,
     /// Each key over the table and over a record.
     keys: Vec<(String, String)>,
-    /// Its condition, where it depends on nothing but mapped columns.
     predicate: Option<String>,
+    /// Whether something but mapped columns is part of it: then its condition cannot be asked of the record.
+    is_strange: bool,
     /// Positions of the mapped columns it is made of.
     columns: Vec<usize>,
     /// Those of them that may be null for a moment.
     vacant: Vec<usize>,
+    /// Those of these that it names as they are.
+    named: Vec<usize>,
 }
 
 impl UniqueIndex {
@@ -79,16 +84,22 @@ impl UniqueIndex {
         let may_be_null = |position: &&usize| {
             mapping.columns().get(**position).is_some_and(|column| nullable.contains(&column.name))
         };
-        let vacant = columns.iter().filter(may_be_null).copied().filter(|_| !nulls_are_equal).collect();
+        let vacant: Vec<usize> =
+            columns.iter().filter(may_be_null).copied().filter(|_| !nulls_are_equal).collect();
+        let named =
+            plain.iter().filter_map(mapped).filter(|position| !nulls_are_equal && may_be_null(&position));
+        let named = named.collect();
         // What the record does not have cannot be compared.
         let keys = of_table.into_iter().zip(of_record).zip(plain);
         let keys = keys.filter(|(_, plain)| plain.is_empty() || mapped(plain).is_some());
         Ok(Self {
             name: row.try_get(0)?,
             keys: keys.map(|(key, _)| key).collect(),
-            predicate: predicate.filter(|_| !is_strange),
+            predicate,
+            is_strange,
             columns,
             vacant,
+            named,
         })
     }
 
@@ -102,10 +113,11 @@ impl UniqueIndex {
         let of_table = numbered(&|i, (key, _)| format!("({key}) as v{i}"), ", ");
         let of_record = numbered(&|i, (_, key)| format!("({key}) as v{i}"), ", ");
         let equal = numbered(&|i, _| format!("h.v{i} = w.v{i}"), " and ");
-        let condition = self.predicate.as_ref().map_or("true", String::as_str);
+        let of_rows = self.predicate.as_ref().map_or("true", String::as_str);
+        let of_wanted = if self.is_strange { "true" } else { of_rows };
         format!(
-            "select h.k from (select {key}::text as k, {of_table} from {table} where ({condition})) h, \
-             (select {of_record} from jsonb_populate_record(null::{table}, $1::jsonb) where ({condition})) w \
+            "select h.k from (select {key}::text as k, {of_table} from {table} where ({of_rows})) h, \
+             (select {of_record} from jsonb_populate_record(null::{table}, $1::jsonb) where ({of_wanted})) w \
              where h.k is distinct from $2 and {equal} limit {MOST_HOLDERS}"
         )
     }
@@ -118,11 +130,7 @@ impl PostgresStore {
         rows.iter().map(|row| UniqueIndex::read(&self.mapping, row).map_err(storing(LOOKING))).collect()
     }
 
-    async fn try_moving(
-        &self,
-        set: &[Observation],
-        vacant: &BTreeSet<usize>,
-    ) -> Result<Vec<Applied>, StoreError> {
+    async fn try_moving(&self, set: &[Observation], vacant: &Vacant) -> Result<Vec<Applied>, StoreError> {
         let mut tx = self.begin(COMMITTING).await?;
         let before = self.entries(&mut tx, LOCK_ENTRIES, &plan::users(set)).await?;
         let mut plan = plan::plan(set, &before);
@@ -154,7 +162,7 @@ impl PostgresStore {
         tx: &mut super::Tx,
         set: &[Observation],
         plan: &Plan<'_>,
-        vacant: &BTreeSet<usize>,
+        vacant: &Vacant,
     ) -> Result<(), StoreError> {
         let mut statements = Vec::new();
         if let Some(Removal { before, after }) = self.sql.removal(false).filter(|_| !plan.deleted.is_empty())
@@ -163,13 +171,13 @@ impl PostgresStore {
             let delete = format!("{before}($1::text[]){after} returning {ring}");
             statements.push((delete, bind::texts(plan.deleted.iter().copied())));
         }
-        let users = sql::who_gives_up(&self.mapping, set, plan);
-        if let Some(vacate) = sql::vacate(&self.mapping, vacant, '"').filter(|_| !users.is_empty()) {
+        for (vacate, users) in vacant.statements(&self.mapping, set, plan, '"') {
             statements.push((format!("{vacate} = any($1::text[])"), bind::texts(users.into_iter())));
         }
         for (sql, users) in statements {
             let query = sqlx::query(AssertSqlSafe(sql)).bind(users).persistent(false);
-            query.execute(&mut **tx).await.map_err(storing(COMMITTING))?;
+            let refused = |error| refusal(&error, true).unwrap_or_else(|| storing(COMMITTING)(error));
+            query.execute(&mut **tx).await.map_err(refused)?;
         }
         Ok(())
     }
@@ -200,7 +208,20 @@ impl UniqueValues for PostgresStore {
     }
 
     async fn commit_moving(&self, set: &[Observation]) -> Result<Vec<Applied>, StoreError> {
-        let vacant = self.unique_indexes().await?.into_iter().flat_map(|index| index.vacant).collect();
-        while_contended(|| self.try_moving(set, &vacant)).await
+        let mut vacant = Vacant::default();
+        for index in self.unique_indexes().await? {
+            vacant.written.extend(index.vacant);
+            vacant.kept.extend(index.named);
+        }
+        let moving = || while_contended(|| self.try_moving(set, &vacant));
+        match moving().await {
+            Err(error) if self.mapping.deletion().is_way_out_of(&error) => {
+                for gone in gone_of(set) {
+                    self.commit_batch(std::slice::from_ref(gone), &Notes::default()).await?;
+                }
+                moving().await
+            }
+            result => result,
+        }
     }
 }

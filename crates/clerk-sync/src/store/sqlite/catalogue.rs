@@ -85,7 +85,7 @@ fn holds(type_name: &str) -> Holds {
     } else if has("INT") {
         Holds::Integer { min: i64::MIN, max: i64::MAX, boolean: false }
     } else if has("CHAR") || has("TEXT") || has("CLOB") || has("UUID") {
-        Holds::Text { chars: None, bytes: None }
+        Holds::Text { chars: None, bytes: None, padded: false }
     } else {
         Holds::Other
     }

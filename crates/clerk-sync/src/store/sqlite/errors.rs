@@ -30,7 +30,10 @@ fn by_code(error: &dyn DatabaseError) -> (StoreErrorKind, String) {
         5 | 6 => (StoreErrorKind::Unavailable, with_message()),
         // Too big, constraint, datatype mismatch. `UNIQUE constraint failed: users.email` names no value.
         18..=20 => {
-            let constraint = error.message().split_once(": ").map(|(_, names)| names.to_owned());
+            // Those that name columns. A trigger's text is its author's, and may hold anything.
+            let names =
+                matches!(code, 2067 | 1555 | 1299 | 275).then(|| error.message().split_once(": ")).flatten();
+            let constraint = names.map(|(_, names)| names.to_owned());
             (StoreErrorKind::Rejected { constraint }, format!("code {code}"))
         }
         // No such table or column.

@@ -3,16 +3,19 @@
 use super::{
     SqliteStore, built_query, column,
     commit::{self, COMMITTING},
-    errors::storing,
+    errors::{as_reference, storing},
 };
 use crate::{
     mapping::{Kind, Mapping, Storage, Value, quoted},
     observation::Observation,
     store::{
-        Applied, Holder, StoreError, UniqueValues,
+        Applied, Holder, Notes, StoreError, UniqueValues,
         plan::{self, Plan},
         removal::Removal,
-        unique::{MOST_HOLDERS, sql},
+        unique::{
+            MOST_HOLDERS,
+            sql::{self, Vacant, gone_of},
+        },
     },
     user_id::UserId,
 };
@@ -97,17 +100,20 @@ impl SqliteStore {
         Ok(indexes)
     }
 
-    /// Columns that are unique and may be null for a moment.
-    async fn vacant(&self) -> Result<BTreeSet<usize>, StoreError> {
-        let unique: BTreeSet<usize> =
-            self.unique_indexes().await?.values().flat_map(UniqueIndex::columns).collect();
+    async fn vacant(&self) -> Result<Vacant, StoreError> {
+        let indexes = self.unique_indexes().await?;
+        let unique: BTreeSet<usize> = indexes.values().flat_map(UniqueIndex::columns).collect();
+        let named: BTreeSet<usize> =
+            indexes.values().flat_map(|index| index.parts.iter().map(|(position, _)| *position)).collect();
         let table = self.mapping.table();
         let sql = "select name from pragma_table_info(?, ?) where \"notnull\" = 0";
         let query = sqlx::query(sql).bind(&table.name).bind(table.schema.as_deref().unwrap_or("main"));
-        let mut vacant = BTreeSet::new();
+        let mut vacant = Vacant::default();
         for row in &query.fetch_all(&self.readers).await.map_err(storing(LOOKING))? {
             let name: String = row.try_get(0).map_err(storing(LOOKING))?;
-            vacant.extend(sql::position(&self.mapping, &name).filter(|position| unique.contains(position)));
+            let position = sql::position(&self.mapping, &name);
+            vacant.written.extend(position.filter(|position| unique.contains(position)));
+            vacant.kept.extend(position.filter(|position| named.contains(position)));
         }
         Ok(vacant)
     }
@@ -117,16 +123,32 @@ impl SqliteStore {
         tx: &mut super::Tx,
         set: &[Observation],
         plan: &Plan<'_>,
-        vacant: &BTreeSet<usize>,
+        vacant: &Vacant,
     ) -> Result<(), StoreError> {
         if let Some(Removal { before, after }) = self.sql.removal(false) {
-            commit::for_users(tx, before, &plan.deleted, after).await?;
+            commit::for_users(tx, before, &plan.deleted, after).await.map_err(as_reference)?;
         }
-        if let Some(vacate) = sql::vacate(&self.mapping, vacant, '"') {
-            let users = sql::who_gives_up(&self.mapping, set, plan);
+        for (vacate, users) in vacant.statements(&self.mapping, set, plan, '"') {
             commit::for_users(tx, &format!("{vacate} in "), &users, "").await?;
         }
         Ok(())
+    }
+}
+
+impl SqliteStore {
+    async fn try_moving(&self, set: &[Observation], vacant: &Vacant) -> Result<Vec<Applied>, StoreError> {
+        let mut tx = self.begin(COMMITTING).await?;
+        let before = commit::read_entries(&mut tx, &plan::users(set)).await?;
+        let mut plan = plan::plan(set, &before);
+        plan.fill(&self.mapping)?;
+        if plan.writes_nothing() {
+            tx.rollback().await.map_err(storing(COMMITTING))?;
+            return Ok(plan.applied);
+        }
+        self.make_room(&mut tx, set, &plan, vacant).await?;
+        self.write(&mut tx, &plan, false).await?;
+        tx.commit().await.map_err(storing(COMMITTING))?;
+        Ok(plan.applied)
     }
 }
 
@@ -153,17 +175,14 @@ impl UniqueValues for SqliteStore {
 
     async fn commit_moving(&self, set: &[Observation]) -> Result<Vec<Applied>, StoreError> {
         let vacant = self.vacant().await?;
-        let mut tx = self.begin(COMMITTING).await?;
-        let before = commit::read_entries(&mut tx, &plan::users(set)).await?;
-        let mut plan = plan::plan(set, &before);
-        plan.fill(&self.mapping)?;
-        if plan.writes_nothing() {
-            tx.rollback().await.map_err(storing(COMMITTING))?;
-            return Ok(plan.applied);
+        match self.try_moving(set, &vacant).await {
+            Err(error) if self.mapping.deletion().is_way_out_of(&error) => {
+                for gone in gone_of(set) {
+                    self.commit_batch(std::slice::from_ref(gone), &Notes::default()).await?;
+                }
+                self.try_moving(set, &vacant).await
+            }
+            result => result,
         }
-        self.make_room(&mut tx, set, &plan, &vacant).await?;
-        self.write(&mut tx, &plan, false).await?;
-        tx.commit().await.map_err(storing(COMMITTING))?;
-        Ok(plan.applied)
     }
 }
