@@ -1,7 +1,7 @@
 //! A service that is well, and what is worth a note.
 
 use super::Report;
-use crate::harness::{Database, Instance, Kind, Person, Signed, Site, now_ms};
+use crate::harness::{Database, Instance, Kind, Person, Signed, Site, eventually, now_ms};
 use rstest::rstest;
 
 const ALL: [&str; 16] = [
@@ -92,6 +92,11 @@ async fn what_waits_for_a_person_is_a_note(#[values(Kind::Sqlite, Kind::Postgres
     let server = site.serve().await;
     let nameless = site.clerk.event("user.deleted", &serde_json::json!({}));
     server.accept(&Signed::new("msg_1", nameless.to_string())).await;
+    // It is noted a moment after the answer.
+    eventually("the event's time", async || {
+        site.database.number("coalesce(last_event_at, 0) from clerk_sync_meta").await > 0
+    })
+    .await;
     let day_ms = 24 * 60 * 60 * 1_000;
     let old = format!("update clerk_sync_meta set last_event_at = {}", now_ms() - 3 * day_ms);
     site.database.run(&old).await;
