@@ -1,6 +1,6 @@
 //! Columns that are not Clerk's: filled when the row is made, where the database has no default of its own.
 
-use super::Value;
+use super::{Kind, Value};
 use crate::user_id::UserId;
 
 /// A column of the table that is filled when its row is made, and belongs to the app from then on.
@@ -24,6 +24,17 @@ pub enum FillContent {
         /// Whether every later write of the row sets it anew.
         refresh: bool,
     },
+}
+
+impl FillContent {
+    /// The kind of column that it needs.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Value(value) => value.kind().unwrap_or(Kind::Text),
+            Self::Generated(_) => Kind::Text,
+            Self::Now { .. } => Kind::Timestamp,
+        }
+    }
 }
 
 /// How an identifier is made.

@@ -7,10 +7,14 @@ use super::{
     judge::{Fit, Held, judge},
     shape::TableShape,
 };
-use crate::mapping::{FillContent, Kind, Mapping, Storage};
+use crate::mapping::{Kind, Mapping, MomentFormat, Storage};
 
-/// Of a value in a type that is the plain one of its kind.
-pub(super) const PLAIN: &str = "";
+impl Held {
+    /// In the plain type of its kind, into which values go without a cast.
+    fn plain(storage: Storage) -> Self {
+        Self { storage, cast: String::new() }
+    }
+}
 
 impl Fit {
     /// The fit of a table that we made.
@@ -21,24 +25,21 @@ impl Fit {
                     Storage::Text { chars, bytes, padded, nul: dialect.holds_nul() }
                 }
                 Storage::Json { native, .. } => Storage::Json { native, nul: dialect.holds_nul() },
-                storage if dialect == Dialect::Sqlite && kind == Kind::Timestamp => {
-                    let _ = storage;
-                    Storage::Formatted(crate::mapping::MomentFormat::Iso)
-                }
+                Storage::Moment { .. } if dialect == Dialect::Sqlite => Storage::Formatted(MomentFormat::Iso),
                 storage => storage,
             };
-            Held { storage, cast: PLAIN.to_owned() }
+            Held::plain(storage)
         };
         Self {
             columns: mapping
                 .columns()
                 .iter()
                 .map(|column| match column.format {
-                    Some(format) => Held { storage: Storage::Formatted(format), cast: PLAIN.to_owned() },
+                    Some(format) => Held::plain(Storage::Formatted(format)),
                     None => held(column.kind),
                 })
                 .collect(),
-            fills: mapping.fills().iter().map(|fill| held(kind_of(&fill.content))).collect(),
+            fills: mapping.fills().iter().map(|fill| held(fill.content.kind())).collect(),
             deleted_at: mapping.deletion().deleted_at.as_ref().map(|_| held(Kind::Timestamp)),
         }
     }
@@ -51,18 +52,9 @@ impl Fit {
 
 /// The columns of a table that we make that are not Clerk's: name and kind.
 pub(super) fn extras(mapping: &Mapping) -> Vec<(&str, Kind)> {
-    let fills = mapping.fills().iter().map(|fill| (fill.name.as_str(), kind_of(&fill.content)));
+    let fills = mapping.fills().iter().map(|fill| (fill.name.as_str(), fill.content.kind()));
     let deleted_at = mapping.deletion().deleted_at.iter();
     fills.chain(deleted_at.map(|name| (name.as_str(), Kind::Timestamp))).collect()
-}
-
-/// The kind of column that a fill needs.
-fn kind_of(content: &FillContent) -> Kind {
-    match content {
-        FillContent::Value(value) => value.kind().unwrap_or(Kind::Text),
-        FillContent::Generated(_) => Kind::Text,
-        FillContent::Now { .. } => Kind::Timestamp,
-    }
 }
 
 /// Fits a mapping to its table, with a line in the log for each warning.

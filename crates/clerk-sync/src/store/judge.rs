@@ -130,11 +130,7 @@ impl Judgement<'_> {
     }
 
     fn fill(&mut self, name: &str, content: &FillContent) -> Option<Held> {
-        let kind = match content {
-            FillContent::Value(value) => value.kind().unwrap_or(Kind::Text),
-            FillContent::Generated(_) => Kind::Text,
-            FillContent::Now { .. } => Kind::Timestamp,
-        };
+        let kind = content.kind();
         let found = self.there(name, kind)?;
         let held = storage(kind, None, found.holds, self.dialect.holds_nul());
         let fits = held.filter(|storage| match content {

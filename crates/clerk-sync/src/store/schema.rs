@@ -8,7 +8,7 @@ use super::{
     judge::judge,
     shape::TableShape,
 };
-use crate::mapping::{Kind, Mapping};
+use crate::mapping::{Column, Kind, Mapping};
 
 /// One step of the schema, never edited once released.
 pub(super) struct Migration {
@@ -51,6 +51,24 @@ pub(super) enum Lacking {
         /// What it holds.
         kind: Kind,
     },
+}
+
+impl Lacking {
+    /// Its name and definition, in the words of the database.
+    pub(super) fn defined(
+        &self,
+        mapping: &Mapping,
+        mapped: impl Fn(&Column) -> String,
+        extra: impl Fn(&str, Kind) -> String,
+    ) -> Option<(String, String)> {
+        match self {
+            Self::Mapped(position) => {
+                let column = mapping.columns().get(*position)?;
+                Some((column.name.clone(), mapped(column)))
+            }
+            Self::Extra { name, kind } => Some((name.clone(), extra(name, *kind))),
+        }
+    }
 }
 
 const LOOKING: &str = "looking at the users table";

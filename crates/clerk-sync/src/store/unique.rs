@@ -39,7 +39,10 @@ pub(super) const MOST_HOLDERS: usize = 9;
 /// What the databases have in common here.
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(super) mod sql {
-    use super::{super::plan::Plan, Holder};
+    use super::{
+        super::{Applied, Store, StoreError, plan::Plan},
+        Holder,
+    };
     use crate::{
         mapping::{Mapping, quoted},
         observation::Observation,
@@ -102,10 +105,25 @@ pub(super) mod sql {
         }
     }
 
-    /// Those of a set who are gone. Where deleting one of their rows is refused, each is dealt with alone, and the others
-    /// move afterwards: a deletion is right by itself.
-    pub(in crate::store) fn gone_of(set: &[Observation]) -> impl Iterator<Item = &Observation> {
-        set.iter().filter(|observation| observation.row.is_none())
+    /// Moves a set. Where deleting one of its rows is refused and there is a way out, each who is gone is dealt with alone,
+    /// and the others move afterwards: a deletion is right by itself.
+    pub(in crate::store) async fn with_way_out<F>(
+        store: &impl Store,
+        set: &[Observation],
+        moving: impl Fn() -> F,
+    ) -> Result<Vec<Applied>, StoreError>
+    where
+        F: Future<Output = Result<Vec<Applied>, StoreError>>,
+    {
+        match moving().await {
+            Err(error) if store.mapping().deletion().is_way_out_of(&error) => {
+                for gone in set.iter().filter(|observation| observation.row.is_none()) {
+                    store.commit(std::slice::from_ref(gone)).await?;
+                }
+                moving().await
+            }
+            result => result,
+        }
     }
 
     /// A row that was found by its key. Rows that are not of Clerk's users may have none.

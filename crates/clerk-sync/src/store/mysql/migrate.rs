@@ -12,8 +12,7 @@ use crate::{
         fit::{extras, fit},
         judge::Fit,
         schema::{
-            Lacking, Migration, UsersTable, judge_users_table, newer_than, statements, too_new,
-            users_table_findings,
+            Migration, UsersTable, judge_users_table, newer_than, statements, too_new, users_table_findings,
         },
         session::Session,
     },
@@ -86,7 +85,9 @@ impl MySqlStore {
                 done.push(format!("created table {}", self.mapping.table()));
             }
             UsersTable::Lacks(columns) => {
-                for (name, definition) in columns.iter().filter_map(|column| lacking(&self.mapping, column)) {
+                for (name, definition) in columns.iter().filter_map(|column| {
+                    column.defined(&self.mapping, |column| definition(column, ""), extra)
+                }) {
                     let table = self.mapping.table().quoted('`');
                     execute(connection, &format!("alter table {table} add column {definition}")).await?;
                     done.push(format!("added column {name} to {}", self.mapping.table()));
@@ -188,17 +189,6 @@ fn text_type(source: &Source) -> &'static str {
 
 fn extra(name: &str, kind: Kind) -> String {
     format!("{} {}", quoted(name, '`'), type_of(kind))
-}
-
-/// Name and definition of a column that the table does not have yet.
-fn lacking(mapping: &Mapping, lacking: &Lacking) -> Option<(String, String)> {
-    match lacking {
-        Lacking::Mapped(position) => {
-            let column = mapping.columns().get(*position)?;
-            Some((column.name.clone(), definition(column, "")))
-        }
-        Lacking::Extra { name, kind } => Some((name.clone(), extra(name, *kind))),
-    }
 }
 
 fn create_table(mapping: &Mapping) -> String {

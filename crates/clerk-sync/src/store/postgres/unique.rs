@@ -18,7 +18,7 @@ use crate::{
         retry::while_contended,
         unique::{
             MOST_HOLDERS,
-            sql::{self, Vacant, gone_of},
+            sql::{self, Vacant},
         },
     },
     user_id::UserId,
@@ -214,14 +214,6 @@ impl UniqueValues for PostgresStore {
             vacant.kept.extend(index.named);
         }
         let moving = || while_contended(|| self.try_moving(set, &vacant));
-        match moving().await {
-            Err(error) if self.mapping.deletion().is_way_out_of(&error) => {
-                for gone in gone_of(set) {
-                    self.commit_batch(std::slice::from_ref(gone), &Notes::default()).await?;
-                }
-                moving().await
-            }
-            result => result,
-        }
+        sql::with_way_out(self, set, moving).await
     }
 }

@@ -8,9 +8,7 @@ use crate::{
         dialect::Dialect,
         fit::{extras, fit},
         judge::Fit,
-        schema::{
-            Lacking, Migration, UsersTable, judge_users_table, newer_than, too_new, users_table_findings,
-        },
+        schema::{Migration, UsersTable, judge_users_table, newer_than, too_new, users_table_findings},
     },
 };
 use sqlx::{AssertSqlSafe, Row as _};
@@ -55,7 +53,9 @@ impl SqliteStore {
                 done.push(format!("created table {}", self.mapping.table()));
             }
             UsersTable::Lacks(columns) => {
-                for (name, definition) in columns.iter().filter_map(|column| lacking(&self.mapping, column)) {
+                for (name, definition) in columns.iter().filter_map(|column| {
+                    column.defined(&self.mapping, |column| definition(column, ""), extra)
+                }) {
                     let table = self.mapping.table().quoted('"');
                     execute(&mut tx, &format!("alter table {table} add column {definition}")).await?;
                     done.push(format!("added column {name} to {}", self.mapping.table()));
@@ -120,17 +120,6 @@ fn type_of(kind: Kind) -> &'static str {
 
 fn extra(name: &str, kind: Kind) -> String {
     format!("{} {}", quoted(name, '"'), type_of(kind))
-}
-
-/// Name and definition of a column that the table does not have yet.
-fn lacking(mapping: &Mapping, lacking: &Lacking) -> Option<(String, String)> {
-    match lacking {
-        Lacking::Mapped(position) => {
-            let column = mapping.columns().get(*position)?;
-            Some((column.name.clone(), definition(column, "")))
-        }
-        Lacking::Extra { name, kind } => Some((name.clone(), extra(name, *kind))),
-    }
 }
 
 fn create_table(mapping: &Mapping) -> String {

@@ -9,12 +9,12 @@ use crate::{
     mapping::{Kind, Mapping, Storage, Value, quoted},
     observation::Observation,
     store::{
-        Applied, Holder, Notes, StoreError, UniqueValues,
+        Applied, Holder, StoreError, UniqueValues,
         plan::{self, Plan},
         removal::Removal,
         unique::{
             MOST_HOLDERS,
-            sql::{self, Vacant, gone_of},
+            sql::{self, Vacant},
         },
     },
     user_id::UserId,
@@ -175,14 +175,6 @@ impl UniqueValues for SqliteStore {
 
     async fn commit_moving(&self, set: &[Observation]) -> Result<Vec<Applied>, StoreError> {
         let vacant = self.vacant().await?;
-        match self.try_moving(set, &vacant).await {
-            Err(error) if self.mapping.deletion().is_way_out_of(&error) => {
-                for gone in gone_of(set) {
-                    self.commit_batch(std::slice::from_ref(gone), &Notes::default()).await?;
-                }
-                self.try_moving(set, &vacant).await
-            }
-            result => result,
-        }
+        sql::with_way_out(self, set, || self.try_moving(set, &vacant)).await
     }
 }
