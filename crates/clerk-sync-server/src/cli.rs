@@ -206,6 +206,13 @@ fn backfill_command() -> Command {
                     .value_parser(value_parser!(u8).range(1..=64))
                     .help("Pages under way at once: Clerk's latency binds less, its rate limit as before"),
             )
+            .arg(
+                Arg::new("dry-run")
+                    .long("dry-run")
+                    .action(ArgAction::SetTrue)
+                    .conflicts_with("parallel")
+                    .help("Tell whose rows are there, whose would be linked or made, and write nothing"),
+            )
             .arg(json_flag())
             .arg(no_migrate_flag()),
     )

@@ -4,8 +4,8 @@ use crate::settings::{
     ColumnConfig, ColumnContent, ColumnKind, Literal, Loaded, Problem, Source, UsersConfig,
 };
 use clerk_sync::mapping::{
-    ClaimColumn, Column, DeletionSpec, Fill, FillContent, Kind, Mapping, MappingSpec, OnDelete,
-    Source as ColumnSource, TableName, Value, read_literal,
+    ClaimColumn, Column, DeletionSpec, Fill, FillContent, Kind, LinkSpec, Mapping, MappingError, MappingSpec,
+    OnDelete, Source as ColumnSource, TableName, Value, read_literal,
 };
 
 /// Checks `[users]`; what is wrong is added to the problems.
@@ -22,7 +22,16 @@ pub(crate) fn mapping(loaded: &mut Loaded) -> Option<Mapping> {
 
 /// The mapping that `[users]` describes.
 pub(crate) fn mapping_of(users: &UsersConfig) -> Result<Mapping, Problem> {
-    Mapping::try_new(spec(users)?).map_err(|error| Problem::at(users.source_of("columns"), error.to_string()))
+    Mapping::try_new(spec(users)?).map_err(|error| {
+        let key = match error {
+            MappingError::NothingToLink | MappingError::LinkFromClaims | MappingError::NoLinkColumn(_) => {
+                "link"
+            }
+            MappingError::LinkIsKey(_) => "link_column",
+            _ => "columns",
+        };
+        Problem::at(users.source_of(key), error.to_string())
+    })
 }
 
 fn spec(users: &UsersConfig) -> Result<MappingSpec, Problem> {
@@ -53,13 +62,21 @@ fn spec(users: &UsersConfig) -> Result<MappingSpec, Problem> {
         deleted_at: users.deleted_at.clone(),
         replacements: replacements.collect::<Result<_, Problem>>()?,
     };
+    if let (None, Some(column)) = (users.link, &users.link_column) {
+        let message = format!(
+            "[users] link_column = {column:?} needs link, which says what the column tells: external_id or \
+             verified_email"
+        );
+        return Err(Problem::at(users.source_of("link_column"), message));
+    }
+    let link = users.link.map(|by| LinkSpec { by, column: users.link_column.clone() });
     let allow = users.allow.iter().map(|allowed| allowed.as_str().to_owned()).collect();
     let claims = users
         .claims
         .iter()
         .map(|claim| ClaimColumn { column: claim.column.clone(), claim: claim.claim.clone() });
     let claims = claims.collect();
-    Ok(MappingSpec { table, create: users.create, deletion, columns, fills, allow, claims })
+    Ok(MappingSpec { table, create: users.create, deletion, columns, fills, link, allow, claims })
 }
 
 fn on_delete(setting: crate::settings::OnDelete) -> OnDelete {
@@ -154,6 +171,7 @@ fn kind_of(kind: ColumnKind) -> Kind {
 mod tests {
     use super::*;
     use crate::settings::FromClerk;
+    use clerk_sync::mapping::LinkBy;
     use rstest::rstest;
 
     fn text(text: &str) -> Literal {
@@ -203,5 +221,29 @@ mod tests {
             FromClerk { format: Some(clerk_sync::mapping::MomentFormat::Seconds), ..clerk("username", None) };
         let wrong = problem(ColumnContent::From(format)).unwrap();
         assert!(wrong.contains("format is for type = \"timestamp\""), "{wrong}");
+    }
+
+    #[rstest]
+    #[case(false, None, Some("id"), "link_column", "needs link")]
+    #[case(false, Some(LinkBy::ExternalId), None, "link", "link_column = \"id\"")]
+    #[case(true, Some(LinkBy::ExternalId), Some("id"), "link", "create = false")]
+    #[case(false, Some(LinkBy::ExternalId), Some("clerk_id"), "link_column", "clerk_id")]
+    fn a_link_that_cannot_work_is_told_where_it_stands(
+        #[case] create: bool,
+        #[case] link: Option<LinkBy>,
+        #[case] link_column: Option<&str>,
+        #[case] key: &str,
+        #[case] told: &str,
+    ) {
+        let users = UsersConfig {
+            create,
+            link,
+            link_column: link_column.map(str::to_owned),
+            path: Some("c.toml".into()),
+            lines: [(key.to_owned(), 7)].into(),
+            ..UsersConfig::default()
+        };
+        let problem = mapping_of(&users).unwrap_err().to_string();
+        assert!(problem.starts_with("c.toml:7: [users] link") && problem.contains(told), "{problem}");
     }
 }

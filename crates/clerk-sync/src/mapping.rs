@@ -14,6 +14,7 @@ mod claims;
 mod deletion;
 mod fill;
 mod json;
+mod link;
 mod read;
 mod source;
 mod storage;
@@ -28,6 +29,7 @@ pub use json::JsonError;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(crate) use json::canonical_json;
 pub(crate) use json::{Fields, FieldsSeed, Position, fields, integer, string};
+pub use link::{Link, LinkBy, LinkSpec};
 pub use read::{FieldError, ReadError};
 pub use source::{InvalidSource, Source};
 pub use storage::{MomentFormat, Overflow, Storage};
@@ -97,6 +99,8 @@ pub struct MappingSpec {
     pub columns: Vec<Column>,
     /// Columns that are filled when a row is made.
     pub fills: Vec<Fill>,
+    /// How rows that were there before get their users; `None`: only by the id's column.
+    pub link: Option<LinkSpec>,
     /// Guarded documents that may be mapped nevertheless: `private_metadata`, `unsafe_metadata`.
     pub allow: Vec<String>,
     /// Which claims of a session token fill which columns while Clerk cannot be asked; the id's column is always filled by
@@ -126,6 +130,7 @@ impl Default for MappingSpec {
             deletion: DeletionSpec::default(),
             columns,
             fills: Vec::new(),
+            link: None,
             allow: Vec::new(),
             claims: Vec::new(),
         }
@@ -175,6 +180,26 @@ pub enum MappingError {
     /// A text that names no claim.
     #[error("[users.claims] {0} = {1:?}: {2}")]
     Claim(String, String, #[source] InvalidSource),
+    /// Rows of before in a table that we make.
+    #[error("[users] link is for a table that is there already: set create = false, or leave link out")]
+    NothingToLink,
+    /// Rows that are made before it is known whose rows they are.
+    #[error(
+        "[users] link does not go with [users.claims]: a session's claims do not say which row is the user's, so a second \
+         row would be made; leave one of them out"
+    )]
+    LinkFromClaims,
+    /// No column to look into.
+    #[error(
+        "[users] link = {0:?} needs the column that holds it: name it with link_column, for example link_column = \"id\""
+    )]
+    NoLinkColumn(&'static str),
+    /// The key is what is to be filled.
+    #[error(
+        "[users] link_column = {0:?} holds the user's id at Clerk, which linking fills: name the column that tells whose row \
+         it is"
+    )]
+    LinkIsKey(String),
     /// Deleting as the way out of a deletion that was refused.
     #[error(
         "[users] on_delete_refused says what happens where a row cannot be deleted: mark, anonymize or keep"
@@ -218,6 +243,7 @@ pub struct Mapping {
     /// How each is held.
     storages: Vec<Storage>,
     fills: Vec<Fill>,
+    link: Option<Link>,
     deletion: Deletion,
     key: usize,
     /// Guarded fields that are cut out of captured documents.
@@ -238,6 +264,8 @@ pub struct MappedUser {
     pub updated_at: i64,
     /// Clerk's `created_at`, Unix ms; `None` if it is missing or no number.
     pub created_at: Option<i64>,
+    /// What its row of before is recognized by, see [`Link`]; `None` where Clerk has none, or nothing is linked.
+    pub link: Option<Box<str>>,
     /// The mapped values.
     pub row: Row,
     /// Their digest.
@@ -270,9 +298,12 @@ impl Mapping {
         let key = key_column(&spec.columns)?;
         let fingerprint = fingerprint(&spec);
         let storages = spec.columns.iter().map(|column| Storage::of(column.kind)).collect();
-        let reader = read::Reader::new(&spec.columns);
         let claims = claims::Claims::try_new(&spec.claims, &spec.columns, &dropped)?;
-        let MappingSpec { table, create, columns, fills, deletion, .. } = spec;
+        let MappingSpec { table, create, columns, fills, deletion, link, .. } = spec;
+        let link = link
+            .map(|link| Link::try_new(link, &columns, &columns[key].name, create, claims.is_some()))
+            .transpose()?;
+        let reader = read::Reader::new(&columns, link.as_ref().map(|link| link.by));
         let deletion = Deletion::try_new(deletion, &columns, &fills, key)?;
         Ok(Self {
             table,
@@ -280,6 +311,7 @@ impl Mapping {
             columns,
             storages,
             fills,
+            link,
             deletion,
             key,
             dropped,
@@ -334,6 +366,11 @@ impl Mapping {
     /// Columns that are filled when a row is made.
     pub fn fills(&self) -> &[Fill] {
         &self.fills
+    }
+
+    /// How rows that were there before get their users.
+    pub fn link(&self) -> Option<&Link> {
+        self.link.as_ref()
     }
 
     /// Its mapped columns.
@@ -401,7 +438,12 @@ impl Mapping {
         let head = self.reader.head(fields)?;
         let row = self.reader.row(fields, &self.columns, &self.storages, &self.dropped)?;
         let digest = value::digest(&self.columns, &row);
-        Ok(MappedUser { id: head.id, updated_at: head.updated_at, created_at: head.created_at, row, digest })
+        let link = match &self.link {
+            Some(link) => self.reader.link(fields, link)?,
+            None => None,
+        };
+        let read::Head { id, updated_at, created_at } = head;
+        Ok(MappedUser { id, updated_at, created_at, link, row, digest })
     }
 }
 

@@ -37,6 +37,11 @@ struct EnsureLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LinkLabels {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PassLabels {
     run: &'static str,
     outcome: &'static str,
@@ -68,6 +73,7 @@ pub struct Metrics {
     feed_looked_at: Gauge,
     passes: Family<PassLabels, Counter>,
     leading: Gauge,
+    links: Family<LinkLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -93,6 +99,7 @@ impl Default for Metrics {
             feed_looked_at: Gauge::default(),
             passes: Family::default(),
             leading: Gauge::default(),
+            links: Family::default(),
         }
     }
 }
@@ -107,6 +114,11 @@ impl Metrics {
             self.refusals.clone(),
         );
         registry.register("changes", "Changes of rows by kind and flow", self.changes.clone());
+        registry.register(
+            "links",
+            "Searches for rows of before, for users without a row, by outcome",
+            self.links.clone(),
+        );
         registry.register("clerk_calls", "Calls to Clerk's API by kind and status", self.clerk_calls.clone());
         registry.register("batch_size", "Observations in one commit", self.batch_size.clone());
         registry.register("commit_seconds", "Time of one commit", self.commit_seconds.clone());
@@ -164,6 +176,10 @@ impl Metrics {
 
     pub(crate) fn change(&self, change: &'static str, flow: &'static str) {
         self.changes.get_or_create(&ChangeLabels { change, flow }).inc();
+    }
+
+    pub(crate) fn link(&self, outcome: &'static str) {
+        self.links.get_or_create(&LinkLabels { outcome }).inc();
     }
 
     /// Counts a call to Clerk's API by its kind and the status of the answer (`none`: there was none).

@@ -62,6 +62,8 @@ pub struct Observation {
     pub claim: Claim,
     /// The mapped values; `None` when gone.
     pub row: Option<Row>,
+    /// See [`MappedUser::link`].
+    pub link: Option<Box<str>>,
     /// Clerk's `created_at`, Unix ms; `None` when gone or unknown.
     pub created_at: Option<i64>,
     /// By which way it came.
@@ -79,6 +81,7 @@ impl Observation {
             user: user.id,
             claim: plain(version, mapping.fingerprint()),
             row: Some(user.row),
+            link: user.link,
             created_at: user.created_at,
             flow,
             message_id: None,
@@ -96,7 +99,7 @@ impl Observation {
     /// A user that was gone as of `as_of` (Unix ms, Clerk's clock).
     pub fn gone(user: UserId, mapping: &Mapping, as_of: i64, flow: Flow) -> Self {
         let claim = plain(Version::gone(as_of), mapping.fingerprint());
-        Self { user, claim, row: None, created_at: None, flow, message_id: None }
+        Self { user, claim, row: None, link: None, created_at: None, flow, message_id: None }
     }
 }
 

@@ -13,6 +13,7 @@ mod guard;
 mod hold;
 mod import;
 mod keeper;
+mod links;
 mod pages;
 mod record;
 mod schedule;
@@ -30,6 +31,7 @@ pub use finding::{Difference, DifferenceKind};
 pub use guard::MaxDeletes;
 pub use hold::{Hold, HoldError};
 pub use import::{Imported, MAX_PARALLEL};
+pub use links::{Foreseen, Links};
 pub use record::{CatchUpRecord, Floor, ImportRecord, Overview, ScrubRecord};
 use scrub::Scrub;
 pub use scrub::Scrubbed;
@@ -46,6 +48,7 @@ use crate::{
 };
 use clerk_auth::clock::Clock;
 use counter::Counter;
+use links::LinkTally;
 use sizes::Sizes;
 use std::{
     collections::HashSet,
@@ -145,6 +148,7 @@ pub struct Tally {
     calls: AtomicU64,
     written: AtomicU64,
     refused: AtomicU64,
+    links: LinkTally,
 }
 
 impl Tally {
@@ -171,6 +175,11 @@ impl Tally {
     /// Users that could not be written; each is kept as a dead letter.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    /// What became of the search for rows of before.
+    pub fn links(&self) -> Links {
+        self.links.so_far()
     }
 
     fn see(&self, users: i64) {

@@ -29,6 +29,7 @@ mod inventory;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 mod judge;
 mod lease_rule;
+mod linking;
 pub mod memory;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 mod moments;
@@ -74,6 +75,7 @@ pub use error::{StoreError, StoreErrorKind};
 pub use examination::{Rights, Server};
 pub use findings::{TableFinding, TableProblem};
 pub use inventory::{Inventory, Living, Stored};
+pub use linking::{Linking, RowsBefore};
 pub use open::{OpenError, open};
 pub use unique::{Holder, UniqueValues};
 
@@ -119,6 +121,8 @@ pub struct Applied {
     pub change: Option<Change>,
     /// Read this user again, see [`crate::rule::Decision::settle_from`].
     pub settle_from: Option<i64>,
+    /// What became of the search for a row of before; `None` where there was nothing to search.
+    pub linking: Option<Linking>,
 }
 
 /// One entry of the change feed.
@@ -215,7 +219,9 @@ impl SchemaState {
 ///
 /// Every method that fails leaves nothing half-done. None waits longer than about 15 s.
 #[async_trait]
-pub trait Store: Coordination + Inventory + UniqueValues + Send + Sync + fmt::Debug + 'static {
+pub trait Store:
+    Coordination + Inventory + UniqueValues + RowsBefore + Send + Sync + fmt::Debug + 'static
+{
     /// The database's name for people: `PostgreSQL`, `MySQL`, `SQLite`, `memory`.
     fn name(&self) -> &'static str;
 

@@ -1,24 +1,44 @@
-//! `clerk-sync backfill [--parallel N]`: imports everyone, or goes on where an import was interrupted.
+//! `clerk-sync backfill [--parallel N] [--dry-run]`: imports everyone, or goes on where an import was interrupted.
+
+mod links;
 
 use super::{serve::stop_on_signal, text::line, watch::watched};
 use crate::{
     cli::{CommandResult, Ending, migrates, wants_json},
     mirror::{self, Mirror},
-    settings::Loaded,
+    settings::{Loaded, Settings},
     telemetry,
 };
 use anyhow::Context as _;
 use clap::ArgMatches;
-use clerk_sync::reconcile::{PassError, Tally};
+use clerk_sync::{
+    clerk::Lane,
+    reconcile::{Imported, Pass, PassError, Tally},
+    store::Linking,
+};
 use serde_json::json;
 use std::sync::Arc;
 
+/// Calls of a dry run that fail are made so often.
+const ATTEMPTS: u32 = 6;
+
 pub(crate) async fn run(loaded: Loaded, matches: &ArgMatches) -> CommandResult {
+    let dry_run = matches.get_flag("dry-run");
     let (settings, mapping) = mirror::checked(loaded)?;
     telemetry::start(&settings.log, settings.log_format);
-    let parallel = matches.get_one::<u8>("parallel").copied().unwrap_or(1);
-    let store = mirror::ready_store(&settings, mapping, migrates(matches)).await?;
+    let store = mirror::ready_store(&settings, mapping, !dry_run && migrates(matches)).await?;
     let mirror = Mirror::start("backfill", &settings, store)?;
+    let result = if dry_run {
+        foresee(&mirror, &settings, matches).await
+    } else {
+        import(&mirror, &settings, matches).await
+    };
+    mirror.shut_down().await;
+    result
+}
+
+async fn import(mirror: &Mirror, settings: &Settings, matches: &ArgMatches) -> CommandResult {
+    let parallel = matches.get_one::<u8>("parallel").copied().unwrap_or(1);
     mirror.bind().await?;
     mirror.join();
     let stop = stop_on_signal()?;
@@ -31,7 +51,6 @@ pub(crate) async fn run(loaded: Loaded, matches: &ArgMatches) -> CommandResult {
     let result = watched("import", &tally, settings.requests_per_10s, mirror.clock.as_ref(), import).await;
     let seconds = (mirror.clock.monotonic() - began).as_secs_f64();
     hold.release().await;
-    mirror.shut_down().await;
     let imported = match result {
         Ok(imported) => imported,
         Err(PassError::Stopped) => anyhow::bail!(
@@ -45,8 +64,9 @@ pub(crate) async fn run(loaded: Loaded, matches: &ArgMatches) -> CommandResult {
             ));
         }
     };
+    let report = links::Report::new(mirror, tally.links()).await?;
     if wants_json(matches) {
-        line(json!({
+        let mut json = json!({
             "seen": imported.seen,
             "expected": imported.expected,
             "difference": imported.difference,
@@ -55,30 +75,87 @@ pub(crate) async fn run(loaded: Loaded, matches: &ArgMatches) -> CommandResult {
             "resumed": imported.resumed,
             "calls": tally.calls(),
             "seconds": (seconds * 1_000.0).round() / 1_000.0,
-        }));
-    } else {
-        line(format_args!(
-            "{} users seen, {} rows written in {seconds:.1} s with {} calls to Clerk{}",
-            imported.seen,
-            tally.written(),
-            tally.calls(),
-            if imported.resumed { " (an interrupted import went on)" } else { "" }
-        ));
-        if tally.refused() > 0 {
-            line(format_args!(
-                "{} users could not be written: see clerk-sync dead-letters list",
-                tally.refused()
-            ));
+        });
+        if let Some(report) = report {
+            json["links"] = report.json();
         }
-        if imported.difference != 0 {
-            let (number, more) = (imported.difference.unsigned_abs(), imported.difference > 0);
-            line(format_args!(
-                "Clerk counts {number} users {} than this database holds ({} in all); the next scrub looks into it, \
-                 or clerk-sync reconcile now",
-                if more { "more" } else { "fewer" },
-                imported.expected
-            ));
+        line(json);
+    } else {
+        tell(&imported, &tally, seconds);
+        if let Some(report) = report {
+            report.tell(links::Tense::Past);
         }
     }
     Ok(Ending::Done)
+}
+
+fn tell(imported: &Imported, tally: &Tally, seconds: f64) {
+    line(format_args!(
+        "{} users seen, {} rows written in {seconds:.1} s with {} calls to Clerk{}",
+        imported.seen,
+        tally.written(),
+        tally.calls(),
+        if imported.resumed { " (an interrupted import went on)" } else { "" }
+    ));
+    if tally.refused() > 0 {
+        line(format_args!(
+            "{} users could not be written: see clerk-sync dead-letters list",
+            tally.refused()
+        ));
+    }
+    if imported.difference != 0 {
+        let (number, more) = (imported.difference.unsigned_abs(), imported.difference > 0);
+        line(format_args!(
+            "Clerk counts {number} users {} than this database holds ({} in all); the next scrub looks into it, \
+             or clerk-sync reconcile now",
+            if more { "more" } else { "fewer" },
+            imported.expected
+        ));
+    }
+}
+
+/// What an import would do. Exit 2 where somebody has to look into it first.
+async fn foresee(mirror: &Mirror, settings: &Settings, matches: &ArgMatches) -> CommandResult {
+    mirror.try_to_share().await.context(
+        "a dry run writes nothing but its share of Clerk's rate limit: its role must be able to insert, update and delete \
+         in clerk_sync_shares",
+    )?;
+    mirror.join();
+    let pass = Pass { lane: Lane::Bulk, token: None, stop: stop_on_signal()?, attempts: ATTEMPTS };
+    let (reconciler, tally) = (mirror.reconciler(), Arc::new(Tally::default()));
+    let work = reconciler.foresee_import(&pass, &tally);
+    let result = watched("look", &tally, settings.requests_per_10s, mirror.clock.as_ref(), work).await;
+    let foreseen = result.context("looking at everyone (nothing was written)")?;
+    let missing = foreseen.seen.saturating_sub_unsigned(foreseen.present + foreseen.unreadable);
+    let links = &foreseen.links;
+    let doubtful = links.count(Linking::Taken) + links.count(Linking::Ambiguous);
+    let ending = if doubtful + foreseen.unreadable > 0 { Ending::Attention } else { Ending::Done };
+    let report = links::Report::new(mirror, foreseen.links).await?;
+    if wants_json(matches) {
+        let mut json = json!({
+            "seen": foreseen.seen,
+            "present": foreseen.present,
+            "missing": missing,
+            "unreadable": foreseen.unreadable,
+        });
+        if let Some(report) = report {
+            json["links"] = report.json();
+        }
+        line(json);
+    } else {
+        line(format_args!(
+            "{} users seen: {} have a row, {missing} would get one; nothing was written",
+            foreseen.seen, foreseen.present
+        ));
+        if foreseen.unreadable > 0 {
+            line(format_args!(
+                "{} users cannot be mapped and would become dead letters",
+                foreseen.unreadable
+            ));
+        }
+        if let Some(report) = report {
+            report.tell(links::Tense::Future);
+        }
+    }
+    Ok(ending)
 }

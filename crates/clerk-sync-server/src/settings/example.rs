@@ -66,6 +66,14 @@ pub fn example() -> String {
     text.push_str("# on_delete_refused = \"mark\"\n# deleted_at = \"removed_at\"\n");
     push_comment(
         &mut text,
+        "With create = false: whose a row is that was there before. Where a user has no row yet, the row of nobody (its id's \
+         column is null) becomes the user's whose link_column holds Clerk's external_id; never where several do. With \
+         verified_email it holds the primary e-mail address that Clerk has verified: only for tables whose own addresses \
+         were verified too. Without link_column it is the column that is mapped from it.",
+    );
+    text.push_str("# link = \"external_id\"\n# link_column = \"id\"\n");
+    push_comment(
+        &mut text,
         "Clerk's private_metadata and unsafe_metadata are stored only if they are named here.",
     );
     text.push_str("#allow = []\n");
@@ -143,6 +151,12 @@ pub(super) fn users_section(users: &UsersConfig) -> String {
     }
     if let Some(column) = &users.deleted_at {
         text.push_str(&format!("deleted_at = {}\n", quoted(column)));
+    }
+    if let Some(link) = users.link {
+        text.push_str(&format!("link = {}\n", quoted(link.name())));
+    }
+    if let Some(column) = &users.link_column {
+        text.push_str(&format!("link_column = {}\n", quoted(column)));
     }
     text.push_str(&format!("allow = [{}]\n\n[users.columns]\n", allow.join(", ")));
     match &users.columns {

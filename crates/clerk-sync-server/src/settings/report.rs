@@ -207,6 +207,8 @@ fn users_json(users: &super::UsersConfig) -> Value {
         "on_delete_refused": users.on_delete_refused.map(super::OnDelete::as_str),
         "deleted_at": users.deleted_at,
         "anonymize": users.anonymize.iter().map(|one| (one.column.clone(), one.value.to_json())).collect::<serde_json::Map<_, _>>(),
+        "link": users.link.map(clerk_sync::mapping::LinkBy::name),
+        "link_column": users.link_column,
         "allow": users.allow.iter().map(|allow| allow.as_str()).collect::<Vec<_>>(),
         "columns": columns,
         "claims": users.claims.iter().map(|claim| json!({ "column": claim.column, "claim": claim.claim })).collect::<Vec<_>>(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::problem::Source;
+use clerk_sync::mapping::LinkBy;
 
 mod column;
 pub(super) mod read;
@@ -25,6 +26,10 @@ pub struct UsersConfig {
     pub deleted_at: Option<String>,
     /// What columns become when a row is anonymized; those that are not named become null.
     pub anonymize: Vec<ReplacementConfig>,
+    /// What tells whose a row is that was there before; none: nothing but the id's column.
+    pub link: Option<LinkBy>,
+    /// The column that holds it, if the file names one.
+    pub link_column: Option<String>,
     /// Which guarded documents may be mapped.
     pub allow: Vec<Allow>,
     /// The columns in the order of the file; `None` means the default ones.
@@ -46,6 +51,8 @@ impl Default for UsersConfig {
             on_delete_refused: None,
             deleted_at: None,
             anonymize: Vec::new(),
+            link: None,
+            link_column: None,
             allow: Vec::new(),
             columns: None,
             claims: Vec::new(),

@@ -213,8 +213,7 @@ impl Parts {
 
     /// Who else holds what this one wants. Nobody, where the database cannot even compare it.
     async fn holders(&self, observation: &Observation) -> Result<Vec<Holder>, StoreError> {
-        let Some(row) = &observation.row else { return Ok(Vec::new()) };
-        match self.store.holders(&observation.user, row).await {
+        match self.store.holders(observation).await {
             Err(error) if error.is_rejection() => Ok(Vec::new()),
             result => result,
         }

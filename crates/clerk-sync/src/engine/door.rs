@@ -8,7 +8,7 @@ use crate::{
     metrics::Metrics,
     observation::{Flow, Observation},
     rule::{State, Verdict},
-    store::{Applied, Notes, Store, StoreError},
+    store::{Applied, Linking, Notes, Store, StoreError, StoreErrorKind},
     user_id::UserId,
 };
 use clerk_auth::clock::Clock;
@@ -379,15 +379,35 @@ impl Shared {
                 if let Some(change) = applied.change {
                     self.metrics.change(change.name(), observation.flow.name());
                 }
+                if let Some(linking) = applied.linking {
+                    self.metrics.link(linking.name());
+                    tell_link(&observation.user, linking);
+                }
                 let version = &observation.claim.version;
                 let fresh = applied.verdict == Verdict::Stands && version.state == State::Present;
                 if fresh && observation.flow == Flow::Webhook {
                     self.metrics.lag((now_ms - version.updated_at).max(0));
                 }
             }
-            Err(error) if error.is_rejection() => self.metrics.rejected(),
+            Err(error) if error.is_rejection() => {
+                self.metrics.rejected();
+                if matches!(error.kind(), StoreErrorKind::Ambiguous { .. }) {
+                    self.metrics.link(Linking::Ambiguous.name());
+                }
+            }
             Err(_) => {}
         }
+    }
+}
+
+fn tell_link(user: &UserId, linking: Linking) {
+    match linking {
+        Linking::Linked => tracing::debug!(user.id = %user, "a row of before is this user's now"),
+        Linking::Taken => tracing::warn!(
+            user.id = %user,
+            "the row of before that this user names belongs to another user: a new one was made"
+        ),
+        Linking::Unnamed | Linking::NoRow | Linking::Ambiguous => {}
     }
 }
 

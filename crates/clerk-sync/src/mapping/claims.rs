@@ -104,7 +104,14 @@ impl Mapping {
             })
             .collect();
         let digest = value::digest(self.columns(), &row);
-        Some(Ok(MappedUser { id: user.clone(), updated_at: issued_at, created_at: None, row, digest }))
+        Some(Ok(MappedUser {
+            id: user.clone(),
+            updated_at: issued_at,
+            created_at: None,
+            link: None,
+            row,
+            digest,
+        }))
     }
 
     fn claim(&self, column: &Column, storage: Storage, path: &[String], claims: &Map<String, Json>) -> Value {

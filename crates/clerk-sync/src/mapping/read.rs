@@ -1,8 +1,9 @@
 //! Reads mapped values from the captured fields of Clerk's user.
 
 use super::{
-    Column, Kind, Row, Source, Storage, Value,
+    Column, Kind, Link, LinkBy, Row, Source, Storage, Value,
     json::{self, JsonError},
+    link,
     source::{GUARDED, PUBLIC_METADATA},
 };
 use crate::user_id::UserId;
@@ -80,6 +81,7 @@ const CREATED_AT: usize = 2;
 pub(super) struct Reader {
     wanted: Vec<String>,
     accesses: Vec<Access>,
+    link: Option<Access>,
 }
 
 /// How a column reaches its value: positions among the captured fields.
@@ -107,6 +109,8 @@ enum Access {
 enum Part {
     EmailAddress,
     EmailVerified,
+    /// The address, unless it is not verified.
+    VerifiedEmailAddress,
     PhoneNumber,
     Web3Wallet,
 }
@@ -118,7 +122,7 @@ pub(super) struct Head {
 }
 
 impl Reader {
-    pub(super) fn new(columns: &[Column]) -> Self {
+    pub(super) fn new(columns: &[Column], link: Option<LinkBy>) -> Self {
         let mut wanted = vec!["id".to_owned(), "updated_at".to_owned(), "created_at".to_owned()];
         let mut want = |name: &str| {
             wanted.iter().position(|wanted| wanted == name).unwrap_or_else(|| {
@@ -127,7 +131,8 @@ impl Reader {
             })
         };
         let accesses = columns.iter().map(|column| Access::new(&column.source, &mut want)).collect();
-        Self { wanted, accesses }
+        let link = link.map(|link| Access::of_link(link, &mut want));
+        Self { wanted, accesses, link }
     }
 
     pub(super) fn wanted(&self) -> &[String] {
@@ -160,6 +165,21 @@ impl Reader {
         });
         values.collect()
     }
+
+    /// What the user's row of before is recognized by.
+    pub(super) fn link(
+        &self,
+        fields: &[Option<&RawValue>],
+        link: &Link,
+    ) -> Result<Option<Box<str>>, ReadError> {
+        let Some(access) = &self.link else { return Ok(None) };
+        let value = access.value(fields, Kind::Text, &[]).map_err(|problem| ReadError::Field {
+            column: link.column.clone(),
+            source_name: link.by.name().to_owned(),
+            problem,
+        })?;
+        Ok(link::text_of(value))
+    }
 }
 
 /// A captured field; `None` if it is missing or null.
@@ -168,6 +188,19 @@ fn at<'a>(fields: &[Option<&'a RawValue>], position: usize) -> Option<&'a RawVal
 }
 
 impl Access {
+    fn of_link(link: LinkBy, want: &mut impl FnMut(&str) -> usize) -> Self {
+        match link {
+            LinkBy::ExternalId => {
+                Self::Path { field: want("external_id"), rest: Vec::new(), own_document: false }
+            }
+            LinkBy::VerifiedEmail => Self::Primary {
+                id: want("primary_email_address_id"),
+                list: want("email_addresses"),
+                part: Part::VerifiedEmailAddress,
+            },
+        }
+    }
+
     fn new(source: &Source, want: &mut impl FnMut(&str) -> usize) -> Self {
         let (id, list, part) = match source {
             Source::Path(path) => {
@@ -248,16 +281,20 @@ impl Identification<'_> {
             Part::EmailAddress => self.email_address,
             Part::PhoneNumber => self.phone_number,
             Part::Web3Wallet => self.web3_wallet,
+            Part::VerifiedEmailAddress if self.is_verified()? => self.email_address,
+            Part::VerifiedEmailAddress => None,
             Part::EmailVerified => {
-                let status =
-                    self.verification.map(|raw| json::follow(raw, &["status".to_owned()])).transpose()?;
-                let status = status.flatten().map(json::string).transpose()?.flatten();
-                let verified =
-                    if status.is_some_and(|status| status == "verified") { "true" } else { "false" };
+                let verified = if self.is_verified()? { "true" } else { "false" };
                 Some(serde_json::from_str(verified).map_err(|_| JsonError::Invalid)?)
             }
         };
         raw.map_or(Ok(Value::Null), |raw| convert(raw, kind, dropped))
+    }
+
+    fn is_verified(&self) -> Result<bool, FieldError> {
+        let status = self.verification.map(|raw| json::follow(raw, &["status".to_owned()])).transpose()?;
+        let status = status.flatten().map(json::string).transpose()?.flatten();
+        Ok(status.is_some_and(|status| status == "verified"))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Pass, PassError, Reconciler, Tally, pages::PATIENCE};
 use crate::{
     observation::{Flow, Observation},
-    store::{Applied, Notes},
+    store::{Applied, Linking, Notes, StoreErrorKind},
     user_id::UserId,
 };
 use std::sync::atomic::Ordering;
@@ -40,10 +40,16 @@ impl Reconciler {
             match outcome {
                 Ok(applied) => {
                     tally.written.fetch_add(u64::from(applied.change.is_some()), Ordering::Relaxed);
+                    if let Some(linking) = applied.linking {
+                        tally.links.note(&user, linking);
+                    }
                     written.push((user, applied));
                 }
                 Err(error) if error.is_rejection() => {
                     tally.refused.fetch_add(1, Ordering::Relaxed);
+                    if matches!(error.kind(), StoreErrorKind::Ambiguous { .. }) {
+                        tally.links.note(&user, Linking::Ambiguous);
+                    }
                     self.bury(Some(user), flow, error.to_string()).await?;
                 }
                 Err(error) => return Err(error.into()),

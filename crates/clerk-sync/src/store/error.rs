@@ -21,6 +21,11 @@ pub enum StoreErrorKind {
         /// The constraint.
         constraint: Option<String>,
     },
+    /// Several rows of before could be this user's.
+    Ambiguous {
+        /// The column that tells whose row it is.
+        column: String,
+    },
     /// Another process has taken the lease over. Stop what was done under it.
     Overtaken,
     /// Tables, columns or privileges are not as they must be. An operator acts.
@@ -50,7 +55,12 @@ impl StoreError {
 
     /// Whether a row was refused for what it holds.
     pub fn is_rejection(&self) -> bool {
-        matches!(self.kind, StoreErrorKind::Rejected { .. } | StoreErrorKind::Referenced { .. })
+        matches!(
+            self.kind,
+            StoreErrorKind::Rejected { .. }
+                | StoreErrorKind::Referenced { .. }
+                | StoreErrorKind::Ambiguous { .. }
+        )
     }
 
     /// Whether the same call may work soon without anyone's help.
@@ -69,6 +79,10 @@ impl fmt::Display for StoreError {
                 "rows of another table refer to the row, which therefore stays: delete them, let them be deleted with it, \
                  or choose [users] on_delete_refused"
             }
+            StoreErrorKind::Ambiguous { .. } => {
+                "several rows that belong to nobody hold what tells whose row it is: keep one of them, or write the user's \
+                 Clerk id into the right one"
+            }
             StoreErrorKind::Overtaken => "another process has taken over",
             StoreErrorKind::Schema => "the database is not as it must be",
             StoreErrorKind::Corrupt => "a row of ours cannot be read",
@@ -78,6 +92,9 @@ impl fmt::Display for StoreError {
         | StoreErrorKind::Referenced { constraint: Some(constraint) } = &self.kind
         {
             write!(f, " (constraint {constraint})")?;
+        }
+        if let StoreErrorKind::Ambiguous { column } = &self.kind {
+            write!(f, " (column {column})")?;
         }
         if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", self.detail) }
     }

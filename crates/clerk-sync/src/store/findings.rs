@@ -77,6 +77,24 @@ pub enum TableProblem {
         /// The column.
         column: String,
     },
+    /// Several rows could be one user's: none of them becomes it, and the user is refused.
+    #[error("the column {column} tells whose row it is, and several rows may hold the same")]
+    LinkNotUnique {
+        /// The column.
+        column: String,
+    },
+    /// The same, and looking for a row reads the whole table.
+    #[error("the column {column} tells whose row it is, and is neither unique nor in an index")]
+    LinkNotIndexed {
+        /// The column.
+        column: String,
+    },
+    /// There can be no row without a user, and so none to link.
+    #[error("the column {column} must not be null, so that no row waits for its user")]
+    NobodysRow {
+        /// The column of the user's id.
+        column: String,
+    },
     /// Our role lacks rights on the table.
     #[error("this database user may not {} it", statements.join(", "))]
     Denied {

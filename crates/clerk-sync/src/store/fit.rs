@@ -41,6 +41,7 @@ impl Fit {
                 .collect(),
             fills: mapping.fills().iter().map(|fill| held(fill.content.kind())).collect(),
             deleted_at: mapping.deletion().deleted_at.as_ref().map(|_| held(Kind::Timestamp)),
+            link: mapping.link().map(|_| held(Kind::Text)),
         }
     }
 

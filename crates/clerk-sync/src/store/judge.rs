@@ -21,6 +21,8 @@ pub(super) struct Fit {
     pub(super) fills: Vec<Held>,
     /// For the column that marks a row as deleted.
     pub(super) deleted_at: Option<Held>,
+    /// For the column that tells whose row of before it is.
+    pub(super) link: Option<Held>,
 }
 
 /// How one column is written.
@@ -41,6 +43,7 @@ pub(super) fn judge(
     let columns: Vec<_> = mapping.columns().iter().map(|column| judgement.column(column)).collect();
     let fills = mapping.fills().iter().map(|fill| judgement.fill(&fill.name, &fill.content)).collect();
     let deleted_at = judgement.deleted_at();
+    let link = judgement.link();
     judgement.replacements(&columns);
     judgement.key();
     judgement.unfilled();
@@ -48,7 +51,7 @@ pub(super) fn judge(
     let Judgement { problems, warnings, .. } = judgement;
     match (all(columns), all(fills)) {
         (Some(columns), Some(fills)) if problems.is_empty() => {
-            Ok((Fit { columns, fills, deleted_at }, warnings))
+            Ok((Fit { columns, fills, deleted_at, link }, warnings))
         }
         _ => Err(problems.into_iter().chain(warnings).collect()),
     }
@@ -170,6 +173,51 @@ impl Judgement<'_> {
             return None;
         }
         held.map(|storage| Held { storage, cast: found.cast })
+    }
+
+    fn link(&mut self) -> Option<Held> {
+        let link = self.mapping.link()?;
+        let column = link.column.clone();
+        let Some(found) = self.shape.column(&column).cloned() else {
+            let alike = self.shape.columns.iter().find(|other| other.name.eq_ignore_ascii_case(&column));
+            let todo = match alike {
+                Some(alike) => {
+                    format!("name it in [users] link_column as the table spells it: {:?}", alike.name)
+                }
+                None => "name in [users] link_column the column that tells whose row it is".to_owned(),
+            };
+            self.problem(TableProblem::MissingColumn { column }, todo);
+            return None;
+        };
+        let nul = self.dialect.holds_nul();
+        let kinds = [Kind::Text, Kind::Integer].into_iter();
+        let Some(held) = kinds.filter_map(|kind| storage(kind, None, found.holds, nul)).next() else {
+            let todo = "name another column in [users] link_column".to_owned();
+            let (type_name, what) = (found.type_name, format!("what link = {:?} looks for", link.by.name()));
+            self.problem(TableProblem::WrongType { column, type_name, what }, todo);
+            return None;
+        };
+        let mut warn = |problem, todo: String| {
+            self.warnings.push(TableFinding { problem, todo, blocks: false });
+        };
+        let key = self.mapping.key();
+        if !self.shape.is_unique(&column) {
+            let todo = format!("run: {}", self.dialect.add_unique(self.mapping, &column));
+            let problem = if self.shape.indexed.contains(&column) {
+                TableProblem::LinkNotUnique { column }
+            } else {
+                TableProblem::LinkNotIndexed { column }
+            };
+            warn(problem, todo);
+        }
+        if let Some(not_null) = self.shape.column(&key.name).filter(|found| !found.nullable) {
+            let todo = format!(
+                "run: {}; or leave link out, if every row has its user",
+                self.dialect.drop_not_null(self.mapping, not_null)
+            );
+            warn(TableProblem::NobodysRow { column: key.name.clone() }, todo);
+        }
+        Some(Held { storage: held, cast: found.cast })
     }
 
     /// What an anonymized row holds must fit too.

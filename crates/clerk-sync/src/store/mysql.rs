@@ -12,6 +12,7 @@ mod dead_letters;
 mod errors;
 mod examine;
 mod inventory;
+mod linking;
 mod meta;
 mod migrate;
 mod read;

@@ -37,6 +37,12 @@ pub(super) struct PlannedRow<'a> {
     pub(super) row: &'a Row,
     /// Whether the ledger says that the table holds it already.
     pub(super) existed: bool,
+    /// Whether the table has no row of the user, as far as is known.
+    pub(super) is_missing: bool,
+    /// What a row of before is recognized by that may be this user's.
+    pub(super) link: Option<&'a str>,
+    /// Place of the observation in the batch that it comes from.
+    pub(super) position: usize,
     /// Clerk's, Unix ms; `None` if it is not known.
     pub(super) created_at: Option<i64>,
     /// Values of the mapping's fills, in order, for a row that is made now; none where the mapping has no fills.
@@ -79,7 +85,13 @@ pub(super) fn plan<'a>(batch: &'a [Observation], before: &HashMap<UserId, Entry>
     for (position, observation) in batch.iter().enumerate() {
         by_user.entry(&observation.user).or_default().push(position);
     }
-    let nothing = Applied { verdict: Verdict::Duplicate, standing: None, change: None, settle_from: None };
+    let nothing = Applied {
+        verdict: Verdict::Duplicate,
+        standing: None,
+        change: None,
+        settle_from: None,
+        linking: None,
+    };
     let mut plan = Plan { applied: vec![nothing; batch.len()], ..Plan::default() };
     for (user, positions) in by_user {
         plan_user(&mut plan, batch, user, &positions, before.get(user));
@@ -147,14 +159,23 @@ fn plan_user<'a>(
         }
         Some(_) => {}
     }
-    let Some(by) = by.filter(|_| effect.row) else { return };
+    let Some((position, by)) = maker.zip(by).filter(|_| effect.row) else { return };
     if after.version.state != State::Provisional {
         plan.healed.push(user);
     }
     match &by.row {
         Some(row) => {
             let existed = standing_before.is_some_and(|before| before.version.state != State::Gone);
-            plan.rows.push(PlannedRow { user, row, existed, created_at, fills: Vec::new() });
+            plan.rows.push(PlannedRow {
+                user,
+                row,
+                existed,
+                is_missing: restored || !existed,
+                link: by.link.as_deref(),
+                position,
+                created_at,
+                fills: Vec::new(),
+            });
         }
         None => plan.deleted.push(user),
     }

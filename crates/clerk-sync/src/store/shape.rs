@@ -8,6 +8,8 @@ pub(super) struct TableShape {
     pub(super) columns: Vec<ColumnShape>,
     /// Keys that hold for every row: no partial ones, and none of an expression.
     pub(super) unique: Vec<UniqueKey>,
+    /// Columns that an index over every row begins with.
+    pub(super) indexed: Vec<String>,
     /// Statements that our role may not run on it: `insert`, `update` ...
     pub(super) denied: Vec<&'static str>,
 }

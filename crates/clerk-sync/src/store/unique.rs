@@ -1,7 +1,7 @@
 //! Values that only one row may hold: who holds them, and how they move in one transaction.
 
 use super::{Applied, StoreError};
-use crate::{mapping::Value, observation::Observation, user_id::UserId};
+use crate::{observation::Observation, user_id::UserId};
 use async_trait::async_trait;
 
 /// Somebody's row that holds a value which another row wants.
@@ -18,10 +18,11 @@ pub struct Holder {
 /// The part of a store that knows unique columns. Asked only after a row was refused.
 #[async_trait]
 pub trait UniqueValues {
-    /// Other rows that hold a value which `row`, as the row of `user`, takes in a unique index of the users table. What is
-    /// unique is read from the database each time: people add and drop indexes. May name a row too many where an index
-    /// cannot be compared exactly, and leaves out indexes that it cannot understand.
-    async fn holders(&self, user: &UserId, row: &[Value]) -> Result<Vec<Holder>, StoreError>;
+    /// Other rows that hold a value which the observed row takes in a unique index of the users table; none for a user who
+    /// is gone. A row of nobody that linking would make the user's own is not another one. What is unique is read from the
+    /// database each time: people add and drop indexes. May name a row too many where an index cannot be compared
+    /// exactly, and leaves out indexes that it cannot understand.
+    async fn holders(&self, wanted: &Observation) -> Result<Vec<Holder>, StoreError>;
 
     /// Writes like [`super::Store::commit`], for users whose unique values move among each other. In one transaction, rows
     /// to be deleted go first, then those to be written give up what is unique and may be null, then all get their final

@@ -259,7 +259,7 @@ async fn a_row_that_stays_gives_a_unique_value_to_who_needs_it(
     let email = Value::Text("user_1@example.com".to_owned());
     heir.row.as_mut().unwrap()[1] = email.clone();
     assert!(store.commit(std::slice::from_ref(&heir)).await.expect_err("the row holds it").is_rejection());
-    let holders = store.holders(&user("user_2"), heir.row.as_ref().unwrap()).await.unwrap();
+    let holders = store.holders(&heir).await.unwrap();
     assert_eq!(holders.iter().map(|holder| holder.user.clone()).collect::<Vec<_>>(), [Some(user("user_1"))]);
     store.commit_moving(&[gone(mapping, "user_1", 8), heir]).await.unwrap();
     assert_eq!(row(store.as_ref(), "user_2").await.unwrap()[1], email);
@@ -325,7 +325,7 @@ async fn a_row_of_nobody_is_named_as_such(#[values(Kind::Postgres, Kind::Mysql, 
     database.run_sql("insert into users (email) values ('user_1@example.com')").await;
     let newcomer = seen(mapping, "user_1", 1);
     assert!(store.commit(std::slice::from_ref(&newcomer)).await.expect_err("a row holds it").is_rejection());
-    let holders = store.holders(&user("user_1"), newcomer.row.as_ref().unwrap()).await.unwrap();
+    let holders = store.holders(&newcomer).await.unwrap();
     assert_eq!(holders.len(), 1);
     assert_eq!((&holders[0].user, holders[0].columns.as_slice()), (&None, &["email".to_owned()][..]));
 }
@@ -374,7 +374,7 @@ async fn a_partial_index_takes_nothing_but_its_own_columns_from_a_marked_row(
     assert_marked(&database, true).await;
     if kind == Kind::Postgres {
         // Nobody who is marked holds anything any more.
-        let holders = store.holders(&user("user_3"), heir.row.as_ref().unwrap()).await.unwrap();
+        let holders = store.holders(&heir).await.unwrap();
         assert!(!holders.is_empty());
         assert!(holders.iter().all(|holder| holder.user == Some(user("user_2"))), "{holders:?}");
     }

@@ -354,6 +354,5 @@ async fn a_generated_key_over_a_column_that_is_not_mapped_fails_nothing() {
     assert!(
         store.commit(std::slice::from_ref(&observation)).await.expect_err("a row holds it").is_rejection()
     );
-    let user = observation.user.clone();
-    store.holders(&user, observation.row.as_ref().unwrap()).await.expect("an answer");
+    store.holders(&observation).await.expect("an answer");
 }

@@ -5,6 +5,7 @@
 mod databases;
 mod deletions;
 mod frameworks;
+mod linking;
 mod refused;
 mod tables;
 mod types;

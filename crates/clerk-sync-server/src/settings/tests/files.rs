@@ -1,7 +1,7 @@
 //! The settings file, and `[users]` in it.
 
 use super::*;
-use clerk_sync::mapping::{Generator, MomentFormat, Overflow};
+use clerk_sync::mapping::{Generator, LinkBy, MomentFormat, Overflow};
 
 #[test]
 fn takes_texts_numbers_and_lists() {
@@ -308,6 +308,27 @@ fn reads_what_a_deletion_does() {
             "[users.anonymize]\nemail = []",
             "clerk-sync.toml:2: the replacement for the column \"email\" must be a text in quotes, a whole number, true \
              or false",
+        ),
+    ] {
+        assert_eq!(file(text).problem(), problem);
+    }
+}
+
+#[test]
+fn reads_whose_the_rows_of_before_are() {
+    let text = "[users]\ncreate = false\nlink = \"verified_email\"\nlink_column = \" mail \"\n";
+    let users = file(text).settings().users;
+    assert_eq!((users.link, users.link_column.as_deref()), (Some(LinkBy::VerifiedEmail), Some("mail")));
+    let again = file(&crate::settings::example::users_section(&users)).settings().users;
+    assert_eq!((again.link, again.link_column), (users.link, users.link_column));
+    for (text, problem) in [
+        (
+            "[users]\nlink = \"email\"",
+            "clerk-sync.toml:2: [users] link must be one of \"external_id\", \"verified_email\"",
+        ),
+        (
+            "[users]\nlink_column = 7",
+            "clerk-sync.toml:2: [users] link_column must be the name of a column, in quotes",
         ),
     ] {
         assert_eq!(file(text).problem(), problem);

@@ -7,6 +7,7 @@ use super::{Allow, ClaimConfig, ColumnConfig, OnDelete, ReplacementConfig, Users
 use crate::settings::file::{Lines, in_order, known};
 use crate::settings::nearest::suggestion;
 use crate::settings::problem::Problem;
+use clerk_sync::mapping::LinkBy;
 
 /// Reads the value of `users`; `None` if it is no table.
 pub(in crate::settings) fn read(
@@ -58,6 +59,15 @@ impl UsersConfig {
             ("deleted_at", _) => {
                 return Err("[users] deleted_at must be the name of a column, in quotes".to_owned());
             }
+            ("link", value) => {
+                self.link = Some(choice("[users] link", value, LinkBy::ALL, LinkBy::name)?);
+            }
+            ("link_column", DeValue::String(name)) if !name.trim().is_empty() => {
+                self.link_column = Some(name.trim().to_owned());
+            }
+            ("link_column", _) => {
+                return Err("[users] link_column must be the name of a column, in quotes".to_owned());
+            }
             ("anonymize", DeValue::Table(table)) => {
                 self.anonymize = read_replacements(table, lines, problems);
             }
@@ -95,6 +105,8 @@ impl UsersConfig {
                     "on_delete_refused",
                     "deleted_at",
                     "anonymize",
+                    "link",
+                    "link_column",
                     "allow",
                     "columns",
                     "claims",

@@ -2,12 +2,12 @@
 
 use super::{dice::Dice, life::Life};
 use crate::{
-    mapping::{Mapping, Row, Value},
+    mapping::{Mapping, Row},
     observation::Observation,
     store::{
         Applied, Binding, Coordination, DeadLetter, DecideShare, Deletions, Entry, FeedPage, Gauges, Holder,
-        Inventory, Lease, Living, NewDeadLetter, Notes, Presence, Progress, Run, SchemaState, ShareRow,
-        Store, StoreError, StoreErrorKind, Stored, Summary, UniqueValues,
+        Inventory, Lease, Living, NewDeadLetter, Notes, Presence, Progress, RowsBefore, Run, SchemaState,
+        ShareRow, Store, StoreError, StoreErrorKind, Stored, Summary, UniqueValues,
     },
     user_id::UserId,
 };
@@ -327,11 +327,13 @@ impl Inventory for TroubledStore {
 
 #[async_trait]
 impl UniqueValues for TroubledStore {
-    async fn holders(&self, user: &UserId, row: &[Value]) -> Result<Vec<Holder>, StoreError> {
-        self.reach().await?.holders(user, row).await
+    async fn holders(&self, wanted: &Observation) -> Result<Vec<Holder>, StoreError> {
+        self.reach().await?.holders(wanted).await
     }
 
     async fn commit_moving(&self, set: &[Observation]) -> Result<Vec<Applied>, StoreError> {
         self.reach().await?.commit_moving(set).await
     }
 }
+
+impl RowsBefore for TroubledStore {}

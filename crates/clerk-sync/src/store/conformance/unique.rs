@@ -12,8 +12,7 @@ fn named(id: &str, version: i64, name: &str) -> Observation {
 }
 
 async fn holders(store: &Arc<dyn Store>, wanted: &Observation) -> Vec<Holder> {
-    let row = wanted.row.as_deref().expect("a row");
-    store.holders(&wanted.user, row).await.expect("looked for")
+    store.holders(wanted).await.expect("looked for")
 }
 
 /// Everyone found, once each, in order.

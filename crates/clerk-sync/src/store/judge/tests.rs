@@ -21,7 +21,7 @@ fn column(name: &str, holds: Holds) -> ColumnShape {
 
 fn shape(columns: Vec<ColumnShape>) -> TableShape {
     let unique = vec![UniqueKey { name: "key".to_owned(), columns: vec!["clerk_id".to_owned()] }];
-    TableShape { columns, unique, denied: Vec::new() }
+    TableShape { columns, unique, indexed: Vec::new(), denied: Vec::new() }
 }
 
 fn spec(columns: &[(&str, &str)]) -> MappingSpec {

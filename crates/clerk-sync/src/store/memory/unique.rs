@@ -4,7 +4,7 @@ use super::{MemoryStore, Tables};
 use crate::{
     mapping::{Mapping, Row, Value},
     observation::Observation,
-    store::{Applied, Holder, Notes, StoreError, StoreErrorKind, UniqueValues, plan::Plan},
+    store::{Applied, Holder, Notes, RowsBefore, StoreError, StoreErrorKind, UniqueValues, plan::Plan},
     user_id::UserId,
 };
 use async_trait::async_trait;
@@ -63,12 +63,15 @@ impl Tables {
 
 #[async_trait]
 impl UniqueValues for MemoryStore {
-    async fn holders(&self, user: &UserId, row: &[Value]) -> Result<Vec<Holder>, StoreError> {
+    async fn holders(&self, wanted: &Observation) -> Result<Vec<Holder>, StoreError> {
+        let Some(row) = &wanted.row else { return Ok(Vec::new()) };
         let tables = self.tables();
         let mut found = Vec::new();
         for position in tables.unique.iter().copied() {
-            let holders =
-                tables.rows.iter().filter(|(holder, held)| *holder != user && same(held, row, position));
+            let holders = tables
+                .rows
+                .iter()
+                .filter(|(holder, held)| **holder != wanted.user && same(held, row, position));
             found.extend(holders.map(|(holder, _)| {
                 Holder {
                     user: Some(holder.clone()),
@@ -90,3 +93,6 @@ impl UniqueValues for MemoryStore {
         self.write_batch(set, &Notes::default(), true)
     }
 }
+
+/// Every row has its user's id.
+impl RowsBefore for MemoryStore {}

@@ -24,6 +24,9 @@ const UNIQUE: &str = "select cast(index_name as char), cast(column_name as char)
      from information_schema.statistics where table_schema = coalesce(?, database()) and table_name = ? \
      and non_unique = 0 order by index_name, seq_in_index";
 
+const INDEXED: &str = "select distinct cast(column_name as char) from information_schema.statistics \
+     where table_schema = coalesce(?, database()) and table_name = ? and seq_in_index = 1 and column_name is not null";
+
 impl MySqlStore {
     /// The users table; `None` where there is none.
     pub(super) async fn users_shape(
@@ -39,8 +42,11 @@ impl MySqlStore {
         let columns = rows.iter().map(read_column).collect::<sqlx::Result<_>>().map_err(storing(DOING))?;
         let rows = query(UNIQUE).fetch_all(&mut *connection).await.map_err(storing(DOING))?;
         let unique = read_keys(&rows).map_err(storing(DOING))?;
+        let rows = query(INDEXED).fetch_all(&mut *connection).await.map_err(storing(DOING))?;
+        let indexed =
+            rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>().map_err(storing(DOING))?;
         let denied = self.denied(connection).await?;
-        Ok(Some(TableShape { columns, unique, denied }))
+        Ok(Some(TableShape { columns, unique, indexed, denied }))
     }
 
     /// What our role may not do. To explain a statement takes the rights that the statement takes, and does nothing.

@@ -113,6 +113,7 @@ impl MySqlStore {
         let before = self.lock_entries(tx, &plan::users(batch)).await?;
         let mut plan = plan::plan(batch, &before);
         plan.fill(&self.mapping)?;
+        self.link_rows(tx, &mut plan).await?;
         if !(plan.writes_nothing() && notes.is_empty()) {
             self.write(tx, &plan, notes, was_refused).await?;
         }

@@ -6,6 +6,7 @@ use crate::{
     observation::Observation,
     store::{
         Applied, Holder, Notes, StoreError, StoreErrorKind, UniqueValues,
+        linking::OwnRow,
         multirow::placeholders,
         plan::{self, Plan},
         removal::Removal,
@@ -15,7 +16,6 @@ use crate::{
             sql::{self, Vacant},
         },
     },
-    user_id::UserId,
 };
 use async_trait::async_trait;
 use sqlx::{Row as _, mysql::MySqlRow};
@@ -233,6 +233,7 @@ impl MySqlStore {
         let mut plan = plan::plan(set, &before);
         plan.fill(&self.mapping)?;
         if !plan.writes_nothing() {
+            self.link_rows(tx, &mut plan).await?;
             self.make_room(tx, set, &plan, vacant).await?;
             self.write(tx, &plan, &Notes::default(), false).await?;
         }
@@ -269,17 +270,21 @@ fn bind_value<'q>(query: MyQuery<'q>, value: &'q Value) -> MyQuery<'q> {
 
 #[async_trait]
 impl UniqueValues for MySqlStore {
-    async fn holders(&self, user: &UserId, row: &[Value]) -> Result<Vec<Holder>, StoreError> {
+    async fn holders(&self, wanted: &Observation) -> Result<Vec<Holder>, StoreError> {
+        let Some(row) = &wanted.row else { return Ok(Vec::new()) };
+        let own = OwnRow::of(wanted, &self.mapping, &self.fit);
+        let but_own = own.as_ref().map_or_else(String::new, |own| own.excluded('`', "<=>", "?"));
         let (table, key) = (self.mapping.table().quoted('`'), quoted(&self.mapping.key().name, '`'));
         let mut found = Vec::new();
         for index in self.unique_indexes().await? {
             let Some(condition) = index.condition(&self.mapping, row) else { continue };
             let sql = format!(
-                "select t.{key} from {table} t where not (t.{key} <=> ?) and {} limit {MOST_HOLDERS}",
+                "select t.{key} from {table} t where not (t.{key} <=> ?){but_own} and {} limit {MOST_HOLDERS}",
                 condition.sql.join(" and ")
             );
-            let query = self.built_query(sql).bind(user.as_str());
-            let query = condition.values.into_iter().fold(query, bind_value);
+            let query = self.built_query(sql).bind(wanted.user.as_str());
+            let values = own.iter().map(|own| &own.value).chain(condition.values);
+            let query = values.fold(query, bind_value);
             let rows = match self.fetch_all(query).await.map_err(storing(LOOKING)) {
                 Err(error) if *error.kind() == StoreErrorKind::Schema => {
                     tracing::warn!(index = index.name, %error, "this unique index cannot be compared with a row");

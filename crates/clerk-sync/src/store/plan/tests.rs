@@ -23,6 +23,7 @@ fn seen(id: &str, updated_at: i64, as_of: i64, content: u8) -> Observation {
             quiet: false,
         },
         row: Some(vec![Value::Integer(content.into())].into()),
+        link: Some("7".into()),
         created_at: Some(1),
         flow: Flow::Webhook,
         message_id: None,

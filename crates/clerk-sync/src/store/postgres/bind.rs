@@ -125,7 +125,7 @@ fn changes<'q>(query: PgQuery<'q>, changes: &[PlannedChange<'q>]) -> PgQuery<'q>
 }
 
 /// One column of all rows, as an array.
-fn column_of<'q>(
+pub(super) fn column_of<'q>(
     query: PgQuery<'q>,
     storage: Storage,
     values: impl Iterator<Item = &'q Value>,

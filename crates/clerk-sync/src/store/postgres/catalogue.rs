@@ -26,6 +26,10 @@ const UNIQUE: &str = "select c.relname::text, array(select a.attname::text \
      from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = to_regclass($1) \
      and i.indisunique and i.indisvalid and i.indimmediate and i.indpred is null and i.indexprs is null";
 
+/// Of partial ones it is not known which rows they leave out.
+const INDEXED: &str = "select distinct a.attname::text from pg_index i join pg_attribute a on a.attrelid = i.indrelid \
+     and a.attnum = i.indkey[0] where i.indrelid = to_regclass($1) and i.indisvalid and i.indpred is null";
+
 /// A right on every column that matters may be given column by column.
 const RIGHTS: &str = "select has_any_column_privilege(r, 'select'), has_any_column_privilege(r, 'insert'), \
      has_any_column_privilege(r, 'update'), has_table_privilege(r, 'delete') from to_regclass($1) r";
@@ -43,6 +47,10 @@ impl PostgresStore {
         let query = sqlx::query(UNIQUE).bind(&table).persistent(false);
         let rows = query.fetch_all(&mut **tx).await.map_err(storing(DOING))?;
         let unique = rows.iter().map(read_key).collect::<sqlx::Result<_>>().map_err(storing(DOING))?;
+        let query = sqlx::query(INDEXED).bind(&table).persistent(false);
+        let rows = query.fetch_all(&mut **tx).await.map_err(storing(DOING))?;
+        let indexed =
+            rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>().map_err(storing(DOING))?;
         let query = sqlx::query(RIGHTS).bind(&table).persistent(false);
         let row = query.fetch_one(&mut **tx).await.map_err(storing(DOING))?;
         let mut denied = Vec::new();
@@ -51,7 +59,7 @@ impl PostgresStore {
                 denied.push(right);
             }
         }
-        Ok(Some(TableShape { columns, unique, denied }))
+        Ok(Some(TableShape { columns, unique, indexed, denied }))
     }
 }
 

@@ -144,6 +144,14 @@ impl PostgresStore {
         let before = self.entries(connection, look, &plan::users(batch)).await?;
         let mut plan = plan::plan(batch, &before);
         plan.fill(&self.mapping)?;
+        if manner.strangers && self.mapping.link().is_some() && plan.rows.iter().any(|row| row.is_missing) {
+            return Err(StoreError::new(
+                StoreErrorKind::Contended,
+                COMMITTING,
+                "a row of before needs a lock",
+            ));
+        }
+        self.link_rows(connection, &mut plan).await?;
         if !(plan.writes_nothing() && notes.is_empty()) {
             self.write(connection, &plan, notes, manner).await?;
         }

@@ -4,7 +4,7 @@
 //! the table's types and collations, and compared with the same expressions over the table.
 
 use super::{
-    PostgresStore, bind,
+    PostgresStore, bind, column,
     commit::{COMMITTING, LOCK_ENTRIES, Manner, refusal},
     errors::storing,
 };
@@ -13,6 +13,7 @@ use crate::{
     observation::Observation,
     store::{
         Applied, Holder, Notes, StoreError, UniqueValues,
+        linking::OwnRow,
         plan::{self, Plan},
         removal::Removal,
         retry::while_contended,
@@ -21,7 +22,6 @@ use crate::{
             sql::{self, Vacant},
         },
     },
-    user_id::UserId,
 };
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Row as _, postgres::PgRow};
@@ -103,8 +103,8 @@ impl UniqueIndex {
         })
     }
 
-    /// Takes the record as `$1` and the user as `$2`.
-    fn holders_sql(&self, mapping: &Mapping) -> String {
+    /// Takes the record as `$1` and the user as `$2`. `but_own`: what else a row must not be.
+    fn holders_sql(&self, mapping: &Mapping, but_own: &str) -> String {
         let (table, key) = (mapping.table().quoted('"'), quoted(&mapping.key().name, '"'));
         let numbered = |each: &dyn Fn(usize, &(String, String)) -> String, separator: &str| {
             let parts = self.keys.iter().enumerate().map(|(i, key)| each(i, key));
@@ -116,7 +116,7 @@ impl UniqueIndex {
         let of_rows = self.predicate.as_ref().map_or("true", String::as_str);
         let of_wanted = if self.is_strange { "true" } else { of_rows };
         format!(
-            "select h.k from (select {key}::text as k, {of_table} from {table} where ({of_rows})) h, \
+            "select h.k from (select {key}::text as k, {of_table} from {table} t where ({of_rows}){but_own}) h, \
              (select {of_record} from jsonb_populate_record(null::{table}, $1::jsonb) where ({of_wanted})) w \
              where h.k is distinct from $2 and {equal} limit {MOST_HOLDERS}"
         )
@@ -135,16 +135,7 @@ impl PostgresStore {
         let before = self.entries(&mut tx, LOCK_ENTRIES, &plan::users(set)).await?;
         let mut plan = plan::plan(set, &before);
         plan.fill(&self.mapping)?;
-        let written = if plan.writes_nothing() {
-            Ok(())
-        } else {
-            let manner = Manner { strangers: false, was_refused: false };
-            match self.make_room(&mut tx, set, &plan, vacant).await {
-                Ok(()) => self.write(&mut tx, &plan, &Notes::default(), manner).await,
-                Err(error) => Err(error),
-            }
-        };
-        match written {
+        match self.move_within(&mut tx, set, &mut plan, vacant).await {
             Ok(()) => {
                 tx.commit().await.map_err(storing(COMMITTING))?;
                 Ok(plan.applied)
@@ -155,6 +146,22 @@ impl PostgresStore {
                 Err(error)
             }
         }
+    }
+
+    async fn move_within(
+        &self,
+        tx: &mut super::Tx,
+        set: &[Observation],
+        plan: &mut Plan<'_>,
+        vacant: &Vacant,
+    ) -> Result<(), StoreError> {
+        if plan.writes_nothing() {
+            return Ok(());
+        }
+        self.link_rows(tx, plan).await?;
+        self.make_room(tx, set, plan, vacant).await?;
+        let manner = Manner { strangers: false, was_refused: false };
+        self.write(tx, plan, &Notes::default(), manner).await
     }
 
     async fn make_room(
@@ -185,7 +192,13 @@ impl PostgresStore {
 
 #[async_trait]
 impl UniqueValues for PostgresStore {
-    async fn holders(&self, user: &UserId, row: &[Value]) -> Result<Vec<Holder>, StoreError> {
+    async fn holders(&self, wanted: &Observation) -> Result<Vec<Holder>, StoreError> {
+        let Some(row) = &wanted.row else { return Ok(Vec::new()) };
+        let own = OwnRow::of(wanted, &self.mapping, &self.fit);
+        let but_own = own.as_ref().map_or_else(String::new, |own| {
+            let value = format!("$3::{}", column::array_type(own.held.storage));
+            own.excluded('"', "is not distinct from", &column::written(own.held, &value))
+        });
         let mut found = Vec::new();
         for index in self.unique_indexes().await?.iter().filter(|index| !index.keys.is_empty()) {
             let mut record = row_json(&self.mapping, row);
@@ -195,10 +208,15 @@ impl UniqueValues for PostgresStore {
                 let names: Vec<&str> = names.map(|column| column.name.as_str()).collect();
                 record.retain(|name, _| names.contains(&name.as_str()));
             }
-            let query = sqlx::query(AssertSqlSafe(index.holders_sql(&self.mapping)))
+            let query = sqlx::query(AssertSqlSafe(index.holders_sql(&self.mapping, &but_own)))
                 .bind(record.to_string())
-                .bind(user.as_str())
+                .bind(wanted.user.as_str())
                 .persistent(false);
+            let query = match own.as_ref().map(|own| &own.value) {
+                Some(Value::Integer(number)) => query.bind(number),
+                Some(Value::Text(text)) => query.bind(text),
+                _ => query,
+            };
             for row in &self.look(query, LOOKING).await? {
                 let key: Option<String> = row.try_get(0).map_err(storing(LOOKING))?;
                 found.push(sql::holder(&self.mapping, key.as_deref(), &index.name, &index.columns));

@@ -16,6 +16,10 @@ const COLUMNS: &str = "select name, type, \"notnull\", dflt_value is not null, h
 const UNIQUE: &str = "select l.name, i.name from pragma_index_list(?, ?) l, pragma_index_info(l.name, ?) i \
      where l.\"unique\" and not l.partial order by l.name, i.seqno";
 
+/// Of partial ones it is not known which rows they leave out.
+const INDEXED: &str = "select distinct i.name from pragma_index_list(?, ?) l, pragma_index_info(l.name, ?) i \
+     where not l.partial and i.seqno = 0 and i.name is not null";
+
 impl SqliteStore {
     /// The users table; `None` where there is none.
     pub(super) async fn users_shape(&self, tx: &mut Tx) -> Result<Option<TableShape>, StoreError> {
@@ -31,12 +35,16 @@ impl SqliteStore {
         let query = sqlx::query(UNIQUE).bind(&table.name).bind(schema).bind(schema);
         let keys = query.fetch_all(&mut **tx).await.map_err(storing(DOING))?;
         let mut unique = read_keys(&keys).map_err(storing(DOING))?;
+        let query = sqlx::query(INDEXED).bind(&table.name).bind(schema).bind(schema);
+        let indexed = query.fetch_all(&mut **tx).await.map_err(storing(DOING))?;
+        let indexed = indexed.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>();
+        let indexed = indexed.map_err(storing(DOING))?;
         // The alias of the row's number has no index of its own.
         let primary: Vec<String> =
             columns.iter().filter(|(_, is_key)| *is_key).map(|(column, _)| column.name.clone()).collect();
         unique.push(UniqueKey { name: "primary key".to_owned(), columns: primary });
         let columns = columns.into_iter().map(|(column, _)| column).collect();
-        Ok(Some(TableShape { columns, unique, denied: Vec::new() }))
+        Ok(Some(TableShape { columns, unique, indexed, denied: Vec::new() }))
     }
 }
 

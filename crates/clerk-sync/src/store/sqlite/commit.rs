@@ -96,6 +96,7 @@ impl SqliteStore {
             tx.rollback().await.map_err(storing(COMMITTING))?;
             return Ok(plan.applied);
         }
+        self.link_rows(&mut tx, &mut plan).await?;
         self.write(&mut tx, &plan, was_refused).await?;
         self.write_notes(&mut tx, notes).await?;
         // A key that is checked as the transaction ends, as Django makes them, refuses only here.

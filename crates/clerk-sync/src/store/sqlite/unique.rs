@@ -10,6 +10,7 @@ use crate::{
     observation::Observation,
     store::{
         Applied, Holder, StoreError, UniqueValues,
+        linking::OwnRow,
         plan::{self, Plan},
         removal::Removal,
         unique::{
@@ -17,7 +18,6 @@ use crate::{
             sql::{self, Vacant},
         },
     },
-    user_id::UserId,
 };
 use async_trait::async_trait;
 use sqlx::Row as _;
@@ -145,6 +145,7 @@ impl SqliteStore {
             tx.rollback().await.map_err(storing(COMMITTING))?;
             return Ok(plan.applied);
         }
+        self.link_rows(&mut tx, &mut plan).await?;
         self.make_room(&mut tx, set, &plan, vacant).await?;
         self.write(&mut tx, &plan, false).await?;
         tx.commit().await.map_err(storing(COMMITTING))?;
@@ -154,15 +155,20 @@ impl SqliteStore {
 
 #[async_trait]
 impl UniqueValues for SqliteStore {
-    async fn holders(&self, user: &UserId, row: &[Value]) -> Result<Vec<Holder>, StoreError> {
+    async fn holders(&self, wanted: &Observation) -> Result<Vec<Holder>, StoreError> {
+        let Some(row) = &wanted.row else { return Ok(Vec::new()) };
+        let own = OwnRow::of(wanted, &self.mapping, &self.fit);
+        let but_own = own.as_ref().map_or_else(String::new, |own| own.excluded('"', "is", "?"));
         let (table, key) = (self.mapping.table().quoted('"'), quoted(&self.mapping.key().name, '"'));
         let mut found = Vec::new();
         for (name, index) in self.unique_indexes().await? {
             let Some((condition, values)) = index.condition(&self.mapping, row) else { continue };
             let sql = format!(
-                "select t.{key} from {table} t where t.{key} is not ? and {condition} limit {MOST_HOLDERS}"
+                "select t.{key} from {table} t where t.{key} is not ?{but_own} and {condition} limit {MOST_HOLDERS}"
             );
-            let query = values.into_iter().fold(built_query(sql).bind(user.as_str()), |query, value| {
+            let query = built_query(sql).bind(wanted.user.as_str());
+            let values = own.iter().map(|own| &own.value).chain(values);
+            let query = values.fold(query, |query, value| {
                 column::bind(query, value, Storage::of(value.kind().unwrap_or(Kind::Text)))
             });
             for row in &query.fetch_all(&self.readers).await.map_err(storing(LOOKING))? {

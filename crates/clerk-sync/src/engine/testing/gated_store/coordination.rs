@@ -2,11 +2,10 @@
 
 use super::GatedStore;
 use crate::{
-    mapping::Value,
     observation::Observation,
     store::{
-        Applied, Coordination, DecideShare, Holder, Inventory, Lease, Living, Notes, Progress, Run, ShareRow,
-        StoreError, Stored, UniqueValues,
+        Applied, Coordination, DecideShare, Holder, Inventory, Lease, Living, Notes, Progress, RowsBefore,
+        Run, ShareRow, StoreError, Stored, UniqueValues,
     },
     user_id::UserId,
 };
@@ -71,11 +70,13 @@ impl Inventory for GatedStore {
 
 #[async_trait]
 impl UniqueValues for GatedStore {
-    async fn holders(&self, user: &UserId, row: &[Value]) -> Result<Vec<Holder>, StoreError> {
-        self.reachable()?.holders(user, row).await
+    async fn holders(&self, wanted: &Observation) -> Result<Vec<Holder>, StoreError> {
+        self.reachable()?.holders(wanted).await
     }
 
     async fn commit_moving(&self, set: &[Observation]) -> Result<Vec<Applied>, StoreError> {
         self.begin(set, &Notes::default(), true).await
     }
 }
+
+impl RowsBefore for GatedStore {}
