@@ -366,3 +366,56 @@ proptest! {
         let _ = default_mapping().read_user(&bytes);
     }
 }
+
+/// What a user's row of before is recognized by.
+fn link_of(by: LinkBy, fields: Json) -> Result<Option<Box<str>>, ReadError> {
+    let columns = vec![Column::from_source("clerk_id", "id").expect("a source")];
+    let link = Some(LinkSpec { by, column: Some("legacy".to_owned()) });
+    let spec = MappingSpec { create: false, columns, link, ..MappingSpec::default() };
+    let mapping = Mapping::try_new(spec).expect("a mapping");
+    Ok(mapping.read_user(user(fields).to_string().as_bytes())?.link)
+}
+
+#[rstest]
+#[case(json!({ "external_id": "cust_7" }), Some("cust_7"))]
+#[case(json!({ "external_id": "" }), None)]
+#[case(json!({ "external_id": null }), None)]
+#[case(json!({}), None)]
+#[case(json!({ "external_id": 7 }), Some("7"))]
+fn the_external_id_is_read_though_it_is_not_mapped(#[case] fields: Json, #[case] expected: Option<&str>) {
+    assert_eq!(link_of(LinkBy::ExternalId, fields).expect("readable").as_deref(), expected);
+}
+
+#[rstest]
+#[case("verified", Some("ada@example.com"))]
+#[case("unverified", None)]
+#[case("expired", None)]
+#[case("transferable", None)]
+fn an_address_counts_only_if_it_is_the_primary_one_and_verified(
+    #[case] status: &str,
+    #[case] expected: Option<&str>,
+) {
+    let address = |id: &str, address: &str, verification: Json| json!({ "id": id, "email_address": address, "verification": verification });
+    let primary = address("idn_2", "ada@example.com", json!({ "status": status }));
+    let other = address("idn_1", "other@example.com", json!({ "status": "verified" }));
+    let fields = json!({ "primary_email_address_id": "idn_2", "email_addresses": [other, primary] });
+    assert_eq!(link_of(LinkBy::VerifiedEmail, fields).expect("readable").as_deref(), expected);
+    let none = address("idn_1", "ada@example.com", Json::Null);
+    let fields = json!({ "primary_email_address_id": "idn_1", "email_addresses": [none] });
+    assert_eq!(link_of(LinkBy::VerifiedEmail, fields).expect("readable"), None);
+}
+
+#[test]
+fn an_address_that_cannot_be_read_refuses_its_user_and_links_nobody() {
+    let fields = json!({ "primary_email_address_id": "idn_1", "email_addresses": ["broken"] });
+    let error = link_of(LinkBy::VerifiedEmail, fields).expect_err("unreadable").to_string();
+    assert!(error.starts_with("verified_email for column legacy"), "{error}");
+}
+
+#[test]
+fn linking_changes_no_value_and_so_no_fingerprint() {
+    let spec = |link| MappingSpec { create: false, link, ..MappingSpec::default() };
+    let fingerprint = |link| Mapping::try_new(spec(link)).expect("a mapping").fingerprint();
+    let link = LinkSpec { by: LinkBy::VerifiedEmail, column: None };
+    assert_eq!(fingerprint(Some(link)), fingerprint(None));
+}

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    mapping::{Fill, MappingSpec, MomentFormat, TableName},
+    mapping::{Fill, LinkBy, LinkSpec, MappingSpec, MomentFormat, TableName},
     store::shape::{Holds, UniqueKey},
 };
 use rstest::rstest;
@@ -213,4 +213,65 @@ fn a_key_that_holds_no_id_is_refused(#[case] holds: Holds) {
     let found =
         problems(&mapping(&[("clerk_id", "id")]), &shape(vec![column("clerk_id", holds)]), Dialect::Postgres);
     assert!(found[0].contains("cannot hold the ids of Clerk's users"), "{found:?}");
+}
+
+/// A mapping that looks in the column `legacy`.
+fn linking() -> Mapping {
+    let link = Some(LinkSpec { by: LinkBy::ExternalId, column: Some("legacy".to_owned()) });
+    Mapping::try_new(MappingSpec { link, ..spec(&[("clerk_id", "id")]) }).expect("a mapping")
+}
+
+fn warnings(shape: &TableShape) -> Vec<String> {
+    let (_, warnings) = judge(&linking(), shape, Dialect::Postgres).expect("it fits");
+    warnings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_column_that_tells_whose_row_it_is_should_be_unique_and_in_an_index() {
+    let mut shape = shape(vec![column("clerk_id", TEXT), column("legacy", TEXT)]);
+    let unique = r#"run: alter table "app"."People" add unique ("legacy")"#;
+    let found = warnings(&shape);
+    assert!(
+        found.len() == 1 && found[0].contains("nor in an index") && found[0].ends_with(unique),
+        "{found:?}"
+    );
+    shape.indexed = vec!["legacy".to_owned()];
+    let found = warnings(&shape);
+    assert!(found.len() == 1 && found[0].contains("several rows") && found[0].ends_with(unique), "{found:?}");
+    shape.unique.push(UniqueKey { name: "legacy".to_owned(), columns: vec!["legacy".to_owned()] });
+    assert_eq!(warnings(&shape), Vec::<String>::new());
+    shape.columns[0].nullable = false;
+    let found = warnings(&shape);
+    assert!(found.len() == 1 && found[0].contains("drop not null; or leave link out"), "{found:?}");
+}
+
+#[rstest]
+#[case(TEXT, true)]
+#[case(Holds::Uuid, true)]
+#[case(Holds::Words, true)]
+#[case(Holds::Integer { min: 0, max: 9, boolean: false }, true)]
+#[case(Holds::Boolean, false)]
+#[case(Holds::Json, false)]
+#[case(Holds::Moment { zoned: true, step_ms: 1 }, false)]
+#[case(Holds::Other, false)]
+fn what_is_looked_for_must_be_a_text_or_a_number(#[case] holds: Holds, #[case] fits: bool) {
+    let shape = shape(vec![column("clerk_id", TEXT), column("legacy", holds)]);
+    let found = problems(&linking(), &shape, Dialect::Sqlite);
+    assert_eq!(found.is_empty(), fits, "{found:?}");
+    assert!(found.iter().all(|problem| problem.contains("link_column")), "{found:?}");
+}
+
+#[test]
+fn a_column_that_is_looked_into_need_not_be_writable() {
+    let mut generated = column("legacy", TEXT);
+    generated.writable = false;
+    assert!(
+        problems(&linking(), &shape(vec![column("clerk_id", TEXT), generated]), Dialect::MySql).is_empty()
+    );
+    let missing =
+        problems(&linking(), &shape(vec![column("clerk_id", TEXT), column("Legacy", TEXT)]), Dialect::MySql);
+    assert_eq!(
+        missing,
+        ["the table has no column legacy: name it in [users] link_column as the table spells it: \"Legacy\""]
+    );
 }
