@@ -39,7 +39,7 @@ mod multirow;
 pub mod mysql;
 mod open;
 #[cfg_attr(
-    not(any(feature = "postgres", feature = "mysql")),
+    not(any(feature = "postgres", feature = "mysql", feature = "sqlite")),
     expect(dead_code, reason = "every database uses a part of the plan")
 )]
 mod plan;

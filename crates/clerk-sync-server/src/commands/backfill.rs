@@ -51,6 +51,10 @@ async fn import(mirror: &Mirror, settings: &Settings, matches: &ArgMatches) -> C
     let result = watched("import", &tally, settings.requests_per_10s, mirror.clock.as_ref(), import).await;
     let seconds = (mirror.clock.monotonic() - began).as_secs_f64();
     hold.release().await;
+    let report = links::Report::new(mirror, tally.links()).await;
+    if let (Err(_), Some(report), false) = (&result, &report, wants_json(matches)) {
+        report.tell(links::Tense::Past);
+    }
     let imported = match result {
         Ok(imported) => imported,
         Err(PassError::Stopped) => anyhow::bail!(
@@ -64,7 +68,6 @@ async fn import(mirror: &Mirror, settings: &Settings, matches: &ArgMatches) -> C
             ));
         }
     };
-    let report = links::Report::new(mirror, tally.links()).await?;
     if wants_json(matches) {
         let mut json = json!({
             "seen": imported.seen,
@@ -84,6 +87,9 @@ async fn import(mirror: &Mirror, settings: &Settings, matches: &ArgMatches) -> C
         tell(&imported, &tally, seconds);
         if let Some(report) = report {
             report.tell(links::Tense::Past);
+            if imported.resumed {
+                line("what was linked before the interruption is not counted here");
+            }
         }
     }
     Ok(Ending::Done)
@@ -126,16 +132,18 @@ async fn foresee(mirror: &Mirror, settings: &Settings, matches: &ArgMatches) -> 
     let work = reconciler.foresee_import(&pass, &tally);
     let result = watched("look", &tally, settings.requests_per_10s, mirror.clock.as_ref(), work).await;
     let foreseen = result.context("looking at everyone (nothing was written)")?;
-    let missing = foreseen.seen.saturating_sub_unsigned(foreseen.present + foreseen.unreadable);
     let links = &foreseen.links;
+    let without = foreseen.present + foreseen.deleted + foreseen.unreadable + links.count(Linking::Ambiguous);
+    let missing = foreseen.seen.saturating_sub_unsigned(without);
     let doubtful = links.count(Linking::Taken) + links.count(Linking::Ambiguous);
     let ending = if doubtful + foreseen.unreadable > 0 { Ending::Attention } else { Ending::Done };
-    let report = links::Report::new(mirror, foreseen.links).await?;
+    let report = links::Report::new(mirror, foreseen.links).await;
     if wants_json(matches) {
         let mut json = json!({
             "seen": foreseen.seen,
             "present": foreseen.present,
             "missing": missing,
+            "deleted": foreseen.deleted,
             "unreadable": foreseen.unreadable,
         });
         if let Some(report) = report {
@@ -147,6 +155,12 @@ async fn foresee(mirror: &Mirror, settings: &Settings, matches: &ArgMatches) -> 
             "{} users seen: {} have a row, {missing} would get one; nothing was written",
             foreseen.seen, foreseen.present
         ));
+        if foreseen.deleted > 0 {
+            line(format_args!(
+                "{} users were deleted here: only clerk-sync sync --force brings them back",
+                foreseen.deleted
+            ));
+        }
         if foreseen.unreadable > 0 {
             line(format_args!(
                 "{} users cannot be mapped and would become dead letters",

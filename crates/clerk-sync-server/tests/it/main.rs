@@ -18,6 +18,7 @@ mod harness;
 mod hosts;
 #[cfg(test)]
 mod lifecycle;
+#[cfg(test)]
 mod linking;
 #[cfg(test)]
 mod people;

@@ -80,6 +80,10 @@ impl Parts {
     ) -> Result<(Version, Applied), RereadError> {
         let kept = observation.clone();
         match self.apply(observation).await {
+            // Where the user's own row is in doubt no other user's is in the way.
+            Err(ApplyError::Store(refused)) if refused.is_ambiguous() => {
+                Err(ApplyError::Store(refused).into())
+            }
             Err(ApplyError::Store(refused)) if refused.is_rejection() && kept.row.is_some() => {
                 // What is rare is boxed, so that the common way stays small.
                 Box::pin(self.move_values(kept, wish, refused)).await

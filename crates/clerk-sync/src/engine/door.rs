@@ -8,7 +8,7 @@ use crate::{
     metrics::Metrics,
     observation::{Flow, Observation},
     rule::{State, Verdict},
-    store::{Applied, Linking, Notes, Store, StoreError, StoreErrorKind},
+    store::{Applied, Linking, Notes, Store, StoreError},
     user_id::UserId,
 };
 use clerk_auth::clock::Clock;
@@ -391,7 +391,7 @@ impl Shared {
             }
             Err(error) if error.is_rejection() => {
                 self.metrics.rejected();
-                if matches!(error.kind(), StoreErrorKind::Ambiguous { .. }) {
+                if error.is_ambiguous() {
                     self.metrics.link(Linking::Ambiguous.name());
                 }
             }

@@ -1,29 +1,36 @@
 //! What became of the search for rows of before, and what would.
 
 use super::{Pass, PassError, Reconciler, Tally, walk::Walk};
-use crate::{store::Linking, user_id::UserId};
+use crate::{
+    mapping::MappedUser,
+    rule::State,
+    store::{Applied, Entry, Linking, StoreError},
+    user_id::UserId,
+};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// So many users who got no row of before are told by name.
+/// So many users of each kind who got no row of before are told by name.
 const MOST_NAMED: usize = 10_000;
 
 /// How many users got their rows of before, and who did not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Links {
     counts: BTreeMap<Linking, u64>,
-    left: Vec<(UserId, Linking)>,
+    left: BTreeMap<Linking, Vec<UserId>>,
 }
 
 impl Links {
     fn note(&mut self, user: &UserId, linking: Linking) {
         *self.counts.entry(linking).or_default() += 1;
         // Who names no row is a newcomer like any other.
-        let is_told = !matches!(linking, Linking::Linked | Linking::Unnamed);
-        if is_told && self.left.len() < MOST_NAMED {
-            self.left.push((user.clone(), linking));
+        if !matches!(linking, Linking::Linked | Linking::Unnamed) {
+            let left = self.left.entry(linking).or_default();
+            if left.len() < MOST_NAMED {
+                left.push(user.clone());
+            }
         }
     }
 
@@ -32,9 +39,9 @@ impl Links {
         self.counts.get(&linking).copied().unwrap_or_default()
     }
 
-    /// Users who named a row of before and did not get it; the first 10,000 of them.
-    pub fn left(&self) -> &[(UserId, Linking)] {
-        &self.left
+    /// Users who named a row of before and did not get it, for this reason; the first 10,000 of them.
+    pub fn left(&self, linking: Linking) -> &[UserId] {
+        self.left.get(&linking).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
@@ -52,6 +59,22 @@ impl LinkTally {
     }
 }
 
+impl Tally {
+    /// Counts what became of a user who was written.
+    pub(super) fn note_link(&self, user: &UserId, outcome: &Result<Applied, StoreError>) {
+        if let Ok(Applied { linking: Some(linking), .. }) = outcome {
+            self.links.note(user, *linking);
+        }
+    }
+
+    /// Counts a user who was refused for good.
+    pub(super) fn note_refusal(&self, user: &UserId, error: &StoreError) {
+        if error.is_ambiguous() {
+            self.links.note(user, Linking::Ambiguous);
+        }
+    }
+}
+
 /// What an import would do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Foreseen {
@@ -59,6 +82,8 @@ pub struct Foreseen {
     pub seen: i64,
     /// Those of them that have a row.
     pub present: u64,
+    /// Those that were deleted here, and have none.
+    pub deleted: u64,
     /// Those that cannot be read.
     pub unreadable: u64,
     /// What would become of the others.
@@ -74,17 +99,28 @@ impl Reconciler {
         self.verify_instance(pass).await?;
         self.ask_count(pass, tally).await?;
         let mut walk = Walk::new(None, None, self.sizes, Arc::clone(tally));
-        let (mut present, mut unreadable) = (0, 0);
+        let (mut present, mut deleted, mut unreadable) = (0, 0, 0);
         while let Some(page) = walk.next(self, pass).await? {
             unreadable += page.unreadable.len() as u64;
             let ids: Vec<UserId> = page.users.iter().map(|user| user.id.clone()).collect();
             let stored = self.store().stored(&ids).await?;
-            let has_row =
-                |id: &UserId| stored.iter().any(|stored| stored.user == *id && stored.row.is_some());
-            let (there, missing): (Vec<_>, Vec<_>) =
-                page.users.into_iter().partition(|user| has_row(&user.id));
-            present += there.len() as u64;
-            let missing: Vec<_> = missing.into_iter().map(|user| (user.id, user.link)).collect();
+            let stored: HashMap<_, _> =
+                stored.into_iter().map(|stored| (stored.user.clone(), stored)).collect();
+            let state = |user: &MappedUser| {
+                let stored = stored.get(&user.id);
+                let is_gone = |entry: &Entry| entry.standing.version.state == State::Gone;
+                let is_gone = stored.is_some_and(|it| it.entry.as_ref().is_some_and(is_gone));
+                (stored.is_some_and(|stored| stored.row.is_some()), is_gone)
+            };
+            let mut missing = Vec::new();
+            for user in page.users {
+                match state(&user) {
+                    (true, _) => present += 1,
+                    // Only an operator brings them back.
+                    (false, true) => deleted += 1,
+                    (false, false) => missing.push((user.id, user.link)),
+                }
+            }
             let foretold = self.store().foretell_links(&missing).await?;
             for ((user, _), linking) in missing.iter().zip(foretold) {
                 if let Some(linking) = linking {
@@ -92,7 +128,7 @@ impl Reconciler {
                 }
             }
         }
-        Ok(Foreseen { seen: tally.seen(), present, unreadable, links: tally.links() })
+        Ok(Foreseen { seen: tally.seen(), present, deleted, unreadable, links: tally.links() })
     }
 
     /// Rows of the users table that belong to no user.
@@ -115,12 +151,13 @@ mod tests {
         for linking in [Linking::Linked, Linking::Unnamed, Linking::Ambiguous] {
             tally.note(&user, linking);
         }
-        assert_eq!(tally.so_far().left(), [(user.clone(), Linking::Ambiguous)]);
-        for _ in 0..MOST_NAMED {
+        for _ in 0..=MOST_NAMED {
             tally.note(&user, Linking::NoRow);
         }
+        tally.note(&user, Linking::Taken);
         let links = tally.so_far();
-        assert_eq!(links.left().len(), MOST_NAMED);
-        assert_eq!(Linking::ALL.map(|linking| links.count(linking)), [1, 1, MOST_NAMED as u64, 0, 1]);
+        let named = Linking::ALL.map(|linking| links.left(linking).len());
+        assert_eq!(named, [0, 0, MOST_NAMED, 1, 1], "many of one kind hide nobody of another");
+        assert_eq!(Linking::ALL.map(|linking| links.count(linking)), [1, 1, MOST_NAMED as u64 + 1, 1, 1]);
     }
 }

@@ -7,7 +7,10 @@ use super::{
     schedule::{self, Task, View},
     scrub::Scrub,
 };
-use crate::{clerk::Lane, store::Run};
+use crate::{
+    clerk::Lane,
+    store::{Linking, Run},
+};
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -208,6 +211,7 @@ impl Timers {
             seen = imported.seen,
             written = tally.written(),
             refused = tally.refused(),
+            linked = tally.links().count(Linking::Linked),
             difference = imported.difference,
             "the import is complete"
         );

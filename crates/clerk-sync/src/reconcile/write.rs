@@ -3,7 +3,7 @@
 use super::{Pass, PassError, Reconciler, Tally, pages::PATIENCE};
 use crate::{
     observation::{Flow, Observation},
-    store::{Applied, Linking, Notes, StoreErrorKind},
+    store::{Applied, Notes},
     user_id::UserId,
 };
 use std::sync::atomic::Ordering;
@@ -25,6 +25,10 @@ impl Reconciler {
         }
         let users: Vec<UserId> = observations.iter().map(|observation| observation.user.clone()).collect();
         let mut page = self.engine.apply_page(observations, notes).await?;
+        // These are committed, whatever comes after.
+        for (user, outcome) in users.iter().zip(&page.outcomes) {
+            tally.note_link(user, outcome);
+        }
         for (position, refused) in page.refused {
             let moving = tokio::select! {
                 biased;
@@ -33,6 +37,7 @@ impl Reconciler {
             };
             if let (Some(applied), Some(outcome)) = (moving, page.outcomes.get_mut(position)) {
                 *outcome = applied;
+                tally.note_link(&refused.user, outcome);
             }
         }
         let mut written = Vec::with_capacity(users.len());
@@ -40,16 +45,11 @@ impl Reconciler {
             match outcome {
                 Ok(applied) => {
                     tally.written.fetch_add(u64::from(applied.change.is_some()), Ordering::Relaxed);
-                    if let Some(linking) = applied.linking {
-                        tally.links.note(&user, linking);
-                    }
                     written.push((user, applied));
                 }
                 Err(error) if error.is_rejection() => {
                     tally.refused.fetch_add(1, Ordering::Relaxed);
-                    if matches!(error.kind(), StoreErrorKind::Ambiguous { .. }) {
-                        tally.links.note(&user, Linking::Ambiguous);
-                    }
+                    tally.note_refusal(&user, &error);
                     self.bury(Some(user), flow, error.to_string()).await?;
                 }
                 Err(error) => return Err(error.into()),

@@ -63,6 +63,11 @@ impl StoreError {
         )
     }
 
+    /// Whether several rows of before could be the user's.
+    pub fn is_ambiguous(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Ambiguous { .. })
+    }
+
     /// Whether the same call may work soon without anyone's help.
     pub fn is_transient(&self) -> bool {
         matches!(self.kind, StoreErrorKind::Unavailable | StoreErrorKind::Contended)

@@ -191,7 +191,11 @@ impl Judgement<'_> {
         };
         let nul = self.dialect.holds_nul();
         let kinds = [Kind::Text, Kind::Integer].into_iter();
-        let Some(held) = kinds.filter_map(|kind| storage(kind, None, found.holds, nul)).next() else {
+        // An enumeration refuses to compare with a word that it does not have.
+        let mut storages = kinds
+            .filter(|_| found.holds != Holds::Words)
+            .filter_map(|kind| storage(kind, None, found.holds, nul));
+        let Some(held) = storages.next() else {
             let todo = "name another column in [users] link_column".to_owned();
             let (type_name, what) = (found.type_name, format!("what link = {:?} looks for", link.by.name()));
             self.problem(TableProblem::WrongType { column, type_name, what }, todo);

@@ -24,11 +24,9 @@ impl<'a, T> Iterator for Runs<'a, T> {
 }
 
 /// Sizes of lists that are asked for in one statement, the last for as many as a caller may ask for at once.
-#[cfg(feature = "mysql")]
 const LISTS: [usize; 5] = [1, 4, 16, 64, 500];
 
 /// `items` up to the next fixed size: the last one several times, which asks for nothing more.
-#[cfg(feature = "mysql")]
 pub(super) fn padded<T>(items: &[T]) -> Vec<&T> {
     let size = LISTS.into_iter().find(|size| *size >= items.len()).unwrap_or(items.len());
     let missing = size - items.len();
@@ -59,7 +57,6 @@ mod tests {
         assert_eq!(runs::<usize>(&[]).count(), 0);
     }
 
-    #[cfg(feature = "mysql")]
     #[test]
     fn lists_are_padded_with_their_last() {
         assert_eq!(padded(&[1, 2, 3, 4, 5])[3..], [&4; 1].into_iter().chain([&5; 12]).collect::<Vec<_>>());

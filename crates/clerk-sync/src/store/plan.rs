@@ -57,6 +57,15 @@ pub(super) struct PlannedChange<'a> {
     pub(super) by: &'a Observation,
 }
 
+impl PlannedRow<'_> {
+    /// Whether a row of before may be this user's. What the ledger believes of rows is not enough: somebody may have taken
+    /// the row away, or changed to another table.
+    #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+    pub(super) fn may_be_before(&self) -> bool {
+        self.is_missing || self.link.is_some()
+    }
+}
+
 impl Plan<'_> {
     /// Whether the users table loses rows by it, and nothing else.
     #[cfg(any(feature = "postgres", feature = "sqlite"))]

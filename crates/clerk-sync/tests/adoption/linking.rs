@@ -2,7 +2,7 @@
 
 use crate::{Kind, adopting, try_adopting};
 use clerk_sync::{
-    mapping::{Column, LinkBy, LinkSpec, Mapping, MappingSpec, Value},
+    mapping::{Column, DeletionSpec, LinkBy, LinkSpec, Mapping, MappingSpec, OnDelete, Value},
     observation::{Flow, Observation},
     rule::Change,
     store::{Applied, Linking, Store, StoreErrorKind, conformance::Fixture as _},
@@ -194,11 +194,12 @@ async fn a_row_that_has_a_user_is_never_given_to_another(
     assert_eq!(linkings(&applied), [Some(Linking::Taken); 2]);
     assert_rows(&database, 1, "clerk_id = 'user_00001' and id = 1").await;
     assert_rows(&database, 1, "clerk_id = 'user_of_the_app' and id = 2").await;
-    // Both in one batch: as Clerk's answers of two moments may have it.
+    // Several in one batch: as Clerk's answers of two moments may have it.
     insert(&database, ids, 3..=3).await;
-    let batch = [with_external_id(mapping, 10, "3"), with_external_id(mapping, 11, "3")];
+    let batch = [10, 11, 12, 13, 14].map(|n| with_external_id(mapping, n, "3"));
     let applied = store.commit(&batch).await.unwrap();
-    assert_eq!(linkings(&applied), [Some(Linking::Linked), Some(Linking::Taken)]);
+    let taken = Some(Linking::Taken);
+    assert_eq!(linkings(&applied), [Some(Linking::Linked), taken, taken, taken, taken]);
 }
 
 #[rstest]
@@ -443,4 +444,189 @@ async fn a_mapped_column_can_tell_whose_row_it_is(
     assert_rows(&database, 1, "clerk_id = 'user_00001' and id = 'cust_1' and notes = 'row 1'").await;
     let row = store.row(&user(2)).await.unwrap().unwrap();
     assert_eq!(row[3], Value::Text("x".to_owned()));
+}
+
+/// A text type whose collation takes more for equal than is.
+fn loose(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Postgres => "text collate loose",
+        Kind::Mysql => "varchar(255) character set utf8mb4 collate utf8mb4_general_ci",
+        Kind::Sqlite => "text collate nocase",
+    }
+}
+
+fn loose_ddl(kind: Kind) -> String {
+    let (collation, bin) = match kind {
+        Kind::Postgres => (
+            "create collation loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false);",
+            "",
+        ),
+        Kind::Mysql => ("", " character set utf8mb4 collate utf8mb4_bin"),
+        Kind::Sqlite => ("", ""),
+    };
+    let (text, loose) = (if kind == Kind::Mysql { "varchar(255)" } else { "text" }, loose(kind));
+    format!(
+        "{collation} create table users (id {loose}, clerk_id {text}{bin} null unique, email {loose}, name {text}, \
+         notes {text} not null default 'new')"
+    )
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_a_collation_takes_for_equal_is_not_the_same_row(
+    #[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind,
+) {
+    let database = adopting(kind, &loose_ddl(kind), spec(LinkBy::ExternalId, "id")).await;
+    assert!(
+        database
+            .run_sql("insert into users (id, notes) values ('CUST_1', 'row 1'), ('cust_2', 'row 2')")
+            .await
+    );
+    let (store, mapping) = (&database.store, database.store.mapping());
+    let batch = [with_external_id(mapping, 1, "cust_1"), with_external_id(mapping, 2, "cust_2")];
+    let expected = [Some(Linking::NoRow), Some(Linking::Linked)];
+    assert_eq!(foretold(store.as_ref(), &batch).await, expected);
+    assert_eq!(linkings(&store.commit(&batch).await.unwrap()), expected);
+    assert_rows(&database, 1, "clerk_id = 'user_00002' and notes = 'row 2'").await;
+    assert_rows(&database, 1, "clerk_id is null and notes = 'row 1'").await;
+    // Both spellings at once are two rows, of which each finds its own.
+    assert!(
+        database.run_sql("insert into users (id, notes) values ('A_3', 'upper'), ('a_3', 'lower')").await
+    );
+    let batch = [with_external_id(mapping, 3, "a_3"), with_external_id(mapping, 4, "A_3")];
+    assert_eq!(linkings(&store.commit(&batch).await.unwrap()), [Some(Linking::Linked); 2]);
+    assert_rows(&database, 1, "clerk_id = 'user_00003' and notes = 'lower'").await;
+    assert_rows(&database, 1, "clerk_id = 'user_00004' and notes = 'upper'").await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_address_with_other_letters_is_another_persons(
+    #[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind,
+) {
+    let database = adopting(kind, &loose_ddl(kind), spec(LinkBy::VerifiedEmail, "email")).await;
+    let rows =
+        "insert into users (email, notes) values ('jose@example.com', 'row 1'), ('Bea@Example.com', 'row 2')";
+    assert!(database.run_sql(rows).await);
+    let (store, mapping) = (&database.store, database.store.mapping());
+    let address = |n: usize, address: &str| {
+        let address =
+            json!({ "id": "idn_1", "email_address": address, "verification": { "status": "verified" } });
+        present(mapping, n, 1, json!({ "email_addresses": [address] }))
+    };
+    let batch = [address(1, "jos\u{e9}@example.com"), address(2, "bea@example.com")];
+    let applied = store.commit(&batch).await.unwrap();
+    assert_eq!(linkings(&applied), [Some(Linking::NoRow), Some(Linking::Linked)]);
+    assert_rows(&database, 1, "clerk_id is null and notes = 'row 1'").await;
+    assert_rows(&database, 1, "clerk_id = 'user_00002' and notes = 'row 2' and email = 'bea@example.com'")
+        .await;
+}
+
+/// The ledger believes that the user has a row: it was in another table, or somebody undid the link.
+#[rstest]
+#[tokio::test]
+async fn whose_row_is_not_there_is_looked_for_whatever_the_ledger_says(
+    #[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind,
+) {
+    let database = with_rows(kind, Ids::Numbers, "unique", 1..=2).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    store.commit(&[with_external_id(mapping, 1, "1"), with_external_id(mapping, 2, "2")]).await.unwrap();
+    assert!(database.run_sql("update users set clerk_id = null, email = null, name = null").await);
+    let changed = |n: usize| {
+        present(mapping, n, 2, json!({ "external_id": n.to_string(), "username": format!("changed {n}") }))
+    };
+    let applied = store.commit(&[changed(1)]).await.unwrap();
+    assert_eq!((applied[0].change, applied[0].linking), (Some(Change::Updated), Some(Linking::Linked)));
+    assert_rows(&database, 1, "clerk_id = 'user_00001' and notes = 'row 1' and name = 'changed 1'").await;
+    let applied = store.commit(&[changed(2)]).await.unwrap();
+    assert_eq!(applied[0].linking, Some(Linking::Linked));
+    assert_rows(&database, 2, "notes <> 'new'").await;
+    assert_rows(&database, 2, "1 = 1").await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_row_of_nobody_is_in_the_way_of_who_has_a_row(
+    #[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind,
+) {
+    let ddl = ddl(kind, Ids::Numbers, "unique");
+    let database = adopting(kind, &ddl, spec(LinkBy::VerifiedEmail, "email")).await;
+    let rows = "insert into users (id, email, notes) values (1, '1@example.com', 'row 1'), (2, '2@example.com', 'row 2')";
+    assert!(database.run_sql(rows).await);
+    let (store, mapping) = (&database.store, database.store.mapping());
+    let with = |version: i64, n: usize| {
+        let address = json!({
+            "id": "idn_1", "email_address": format!("{n}@example.com"), "verification": { "status": "verified" }
+        });
+        present(mapping, 1, version, json!({ "email_addresses": [address] }))
+    };
+    store.commit(&[with(1, 1)]).await.unwrap();
+    // The second account of one person: two rows do not become one.
+    let changed = with(2, 2);
+    assert!(store.commit(std::slice::from_ref(&changed)).await.unwrap_err().is_rejection());
+    let holders = store.holders(&changed).await.unwrap();
+    assert_eq!(holders.iter().map(|holder| holder.user.clone()).collect::<Vec<_>>(), [None]);
+    assert_eq!(holders[0].columns, ["email"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_marked_as_deleted_is_no_row_of_before(
+    #[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind,
+) {
+    let moment = if kind == Kind::Postgres { "timestamptz" } else { "datetime" };
+    let ddl = ddl(kind, Ids::Numbers, "").replace(", notes", &format!(", deleted_at {moment} null, notes"));
+    let deletion = DeletionSpec { on_delete: OnDelete::Mark, ..DeletionSpec::default() };
+    let database = adopting(kind, &ddl, MappingSpec { deletion, ..spec(LinkBy::ExternalId, "id") }).await;
+    let rows = "insert into users (id, notes, deleted_at) values (1, 'row 1', null), (1, 'closed', '2020-01-01 00:00:00'), \
+                (2, 'closed', '2020-01-01 00:00:00')";
+    assert!(database.run_sql(rows).await);
+    let (store, mapping) = (&database.store, database.store.mapping());
+    let applied =
+        store.commit(&[with_external_id(mapping, 1, "1"), with_external_id(mapping, 2, "2")]).await.unwrap();
+    assert_eq!(linkings(&applied), [Some(Linking::Linked), Some(Linking::NoRow)]);
+    assert_rows(&database, 1, "clerk_id = 'user_00001' and notes = 'row 1' and deleted_at is null").await;
+    assert_rows(&database, 2, "clerk_id is null and notes = 'closed' and deleted_at is not null").await;
+}
+
+/// Where MySQL cannot even compare the two, only the user concerned is refused.
+#[tokio::test]
+async fn a_value_that_the_columns_letters_do_not_have_hurts_nobody_else() {
+    let ddl = ddl(Kind::Mysql, Ids::Texts, "unique").replacen("utf8mb4 collate utf8mb4_bin", "latin1", 1);
+    let database = adopting(Kind::Mysql, &ddl, spec(LinkBy::ExternalId, "id")).await;
+    insert(&database, Ids::Texts, 1..=1).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    let strange = with_external_id(mapping, 2, "\u{65e5}\u{672c}");
+    assert!(store.commit(&[strange]).await.expect_err("not comparable").is_rejection());
+    let applied = store.commit(&[with_external_id(mapping, 1, "cust_1")]).await.unwrap();
+    assert_eq!(linkings(&applied), [Some(Linking::Linked)]);
+}
+
+#[rstest]
+#[case(Kind::Postgres, "char(12)")]
+#[case(Kind::Postgres, "varchar(12)")]
+#[case(Kind::Postgres, "numeric")]
+#[case(Kind::Postgres, "numeric(12,2)")]
+#[case(Kind::Postgres, "smallint")]
+#[case(Kind::Mysql, "char(12)")]
+#[case(Kind::Mysql, "bigint unsigned")]
+#[case(Kind::Sqlite, "varchar(12)")]
+#[case(Kind::Sqlite, "uuid")]
+#[tokio::test]
+async fn columns_of_other_types_tell_it_too(#[case] kind: Kind, #[case] of: &str) {
+    let text = if kind == Kind::Mysql { "varchar(255)" } else { "text" };
+    let ddl = format!(
+        "create table users (id {of} unique, clerk_id {text} null unique, email {text}, name {text}, \
+         notes {text} not null default 'new'); insert into users (id, notes) values (1234, 'row 1')"
+    );
+    let database = adopting(kind, &ddl, spec(LinkBy::ExternalId, "id")).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    let batch = [("01234", 1), ("1e3", 2), ("1234", 3), ("9999999999", 4)]
+        .map(|(id, n)| with_external_id(mapping, n, id));
+    let no_row = Some(Linking::NoRow);
+    assert_eq!(
+        linkings(&store.commit(&batch).await.unwrap()),
+        [no_row, no_row, Some(Linking::Linked), no_row]
+    );
+    assert_rows(&database, 1, "clerk_id = 'user_00003' and notes = 'row 1'").await;
 }

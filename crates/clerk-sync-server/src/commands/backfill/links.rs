@@ -6,11 +6,12 @@ use clerk_sync::{
     mapping::{Link, LinkBy},
     reconcile::Links,
     store::Linking,
+    user_id::UserId,
 };
 use serde_json::{Value, json};
 
-/// So many users of one kind are named in words; JSON names them all.
-const MOST_NAMED: usize = 20;
+/// So many users of one kind are named in words; JSON names ten thousand.
+const FEW: usize = 20;
 
 /// Whether it was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,25 +27,32 @@ pub(super) enum Tense {
 pub(super) struct Report {
     link: Link,
     links: Links,
-    rows_of_nobody: i64,
+    /// `None` where the database did not count them in time.
+    rows_of_nobody: Option<i64>,
 }
 
 impl Report {
     /// `None` where the mapping links nothing.
-    pub(super) async fn new(mirror: &Mirror, links: Links) -> anyhow::Result<Option<Self>> {
-        let Some(link) = mirror.engine.mapping().link().cloned() else { return Ok(None) };
-        let rows_of_nobody = mirror.reconciler().rows_of_nobody().await?;
-        Ok(Some(Self { link, links, rows_of_nobody }))
+    pub(super) async fn new(mirror: &Mirror, links: Links) -> Option<Self> {
+        let link = mirror.engine.mapping().link().cloned()?;
+        let counted = mirror.reconciler().rows_of_nobody().await;
+        let rows_of_nobody = counted
+            .inspect_err(|error| tracing::warn!(%error, "rows that have no user were not counted"))
+            .ok();
+        Some(Self { link, links, rows_of_nobody })
     }
 
     pub(super) fn json(&self) -> Value {
+        let users = Linking::ALL.into_iter().flat_map(|linking| {
+            let named = self.links.left(linking).iter();
+            named.map(move |user| json!({ "user_id": user.as_str(), "linking": linking.name() }))
+        });
+        let users: Vec<Value> = users.collect();
         let mut json = json!({
             "by": self.link.by.name(),
             "column": self.link.column,
             "rows_of_nobody": self.rows_of_nobody,
-            "users": self.links.left().iter().map(|(user, linking)| {
-                json!({ "user_id": user.as_str(), "linking": linking.name() })
-            }).collect::<Vec<_>>(),
+            "users": users,
         });
         for linking in Linking::ALL {
             json[linking.name()] = self.links.count(linking).into();
@@ -59,9 +67,9 @@ impl Report {
     }
 
     fn lines(&self, tense: Tense) -> Vec<String> {
-        let (is, will) = match tense {
-            Tense::Past => ("were linked to", "are"),
-            Tense::Future => ("would be linked to", "would be"),
+        let (is, will, new) = match tense {
+            Tense::Past => ("were linked to", "are", "new rows"),
+            Tense::Future => ("would be linked to", "would be", "new rows, where the table takes them"),
         };
         let (column, what) = (&self.link.column, self.what());
         let mut lines = vec![format!(
@@ -69,9 +77,9 @@ impl Report {
             self.links.count(Linking::Linked)
         )];
         for (linking, text) in [
-            (Linking::Unnamed, format!("have no {what}: new rows")),
-            (Linking::NoRow, "name a row that is not there: new rows".to_owned()),
-            (Linking::Taken, "name a row that has another user: new rows".to_owned()),
+            (Linking::Unnamed, format!("have no {what}: {new}")),
+            (Linking::NoRow, format!("name a row that is not there: {new}")),
+            (Linking::Taken, format!("name a row that has another user: {new}")),
             (
                 Linking::Ambiguous,
                 format!(
@@ -84,12 +92,12 @@ impl Report {
                 lines.push(format!("{count} users {text}{}", self.named(linking, count)));
             }
         }
-        if self.rows_of_nobody > 0 {
+        if let Some(rows) = self.rows_of_nobody.filter(|rows| *rows > 0) {
             let left = match tense {
                 Tense::Past => "rows have no user at Clerk",
                 Tense::Future => "rows have no user yet",
             };
-            lines.push(format!("{} {left}", self.rows_of_nobody));
+            lines.push(format!("{rows} {left}"));
         }
         lines
     }
@@ -103,8 +111,8 @@ impl Report {
 
     /// `: user_1 user_2 ...`
     fn named(&self, linking: Linking, count: u64) -> String {
-        let users = self.links.left().iter().filter(|(_, of)| *of == linking);
-        let named: Vec<&str> = users.take(MOST_NAMED).map(|(user, _)| user.as_str()).collect();
+        let users = self.links.left(linking).iter();
+        let named: Vec<&str> = users.take(FEW).map(UserId::as_str).collect();
         let more = count.saturating_sub(named.len() as u64);
         match (named.is_empty(), more) {
             (true, _) => String::new(),

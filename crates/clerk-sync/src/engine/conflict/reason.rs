@@ -73,7 +73,8 @@ impl Reason {
             Self::Stranger(holder) => (
                 Some(holder.constraint.clone()),
                 format!(
-                    "a row whose key is no Clerk id holds the value of {}: change or remove that row",
+                    "a row of nobody at Clerk holds the value of {}: change that row, or write the user's Clerk id into it if it \
+                     is the user's",
                     columns(holder)
                 ),
             ),

@@ -54,8 +54,9 @@ fn by_number(error: &MySqlDatabaseError) -> (StoreErrorKind, String) {
         1451 | 1217 => (StoreErrorKind::Referenced { constraint: None }, plain),
         // Duplicate, null, foreign keys, checks, cut or wrong values: their messages quote values.
         1062 | 1586 => (StoreErrorKind::Rejected { constraint: key_name(error.message()) }, plain),
-        1048 | 1138 | 1216 | 1264 | 1265 | 1292 | 1364 | 1366 | 1406 | 1416 | 1442 | 1452 | 1557 | 1644
-        | 1690 | 3140 | 3141 | 3156 | 3819 | 3903 | 4025 => {
+        // And a value that its column's character set does not have, compared with it.
+        1267 | 1270 | 1271 | 1048 | 1138 | 1216 | 1264 | 1265 | 1292 | 1364 | 1366 | 1406 | 1416 | 1442
+        | 1452 | 1557 | 1644 | 1690 | 3140 | 3141 | 3156 | 3819 | 3903 | 4025 => {
             (StoreErrorKind::Rejected { constraint: None }, plain)
         }
         1044 | 1142 | 1143 | 1227 | 1370 => {

@@ -273,7 +273,7 @@ impl UniqueValues for MySqlStore {
     async fn holders(&self, wanted: &Observation) -> Result<Vec<Holder>, StoreError> {
         let Some(row) = &wanted.row else { return Ok(Vec::new()) };
         let own = OwnRow::of(wanted, &self.mapping, &self.fit);
-        let but_own = own.as_ref().map_or_else(String::new, |own| own.excluded('`', "<=>", "?"));
+        let but_own = own.as_ref().map_or_else(String::new, |own| own.excluded('`', "<=>", "?", "?"));
         let (table, key) = (self.mapping.table().quoted('`'), quoted(&self.mapping.key().name, '`'));
         let mut found = Vec::new();
         for index in self.unique_indexes().await? {
@@ -282,9 +282,11 @@ impl UniqueValues for MySqlStore {
                 "select t.{key} from {table} t where not (t.{key} <=> ?){but_own} and {} limit {MOST_HOLDERS}",
                 condition.sql.join(" and ")
             );
-            let query = self.built_query(sql).bind(wanted.user.as_str());
-            let values = own.iter().map(|own| &own.value).chain(condition.values);
-            let query = values.fold(query, bind_value);
+            let mut query = self.built_query(sql).bind(wanted.user.as_str());
+            if let Some(own) = &own {
+                query = bind_value(query, &own.value).bind(wanted.user.as_str());
+            }
+            let query = condition.values.into_iter().fold(query, bind_value);
             let rows = match self.fetch_all(query).await.map_err(storing(LOOKING)) {
                 Err(error) if *error.kind() == StoreErrorKind::Schema => {
                     tracing::warn!(index = index.name, %error, "this unique index cannot be compared with a row");

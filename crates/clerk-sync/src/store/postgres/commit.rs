@@ -17,7 +17,7 @@ use crate::{
     rule::State,
     store::{
         Applied, Entry, Notes, StoreError, StoreErrorKind,
-        plan::{self, Plan},
+        plan::{self, Plan, PlannedRow},
         retry::while_contended,
         session::Session,
         stored::read_entry,
@@ -144,7 +144,8 @@ impl PostgresStore {
         let before = self.entries(connection, look, &plan::users(batch)).await?;
         let mut plan = plan::plan(batch, &before);
         plan.fill(&self.mapping)?;
-        if manner.strangers && self.mapping.link().is_some() && plan.rows.iter().any(|row| row.is_missing) {
+        let links = || self.mapping.link().is_some() && plan.rows.iter().any(PlannedRow::may_be_before);
+        if manner.strangers && links() {
             return Err(StoreError::new(
                 StoreErrorKind::Contended,
                 COMMITTING,

@@ -1,11 +1,12 @@
 //! Rows of before on PostgreSQL.
 
-use super::{PostgresStore, Tx, bind, column, commit::COMMITTING, errors::storing};
+use super::{PostgresStore, bind, column, commit::COMMITTING, errors::storing};
 use crate::{
-    mapping::Value,
+    mapping::{Storage, Value},
     store::{
         Linking, RowsBefore, StoreError,
-        linking::{self, Found, LinkSource, Search},
+        judge::Held,
+        linking::{self, Found, LinkSource, NewLink, Search},
         plan::Plan,
     },
     user_id::UserId,
@@ -27,55 +28,76 @@ impl Linker<'_> {
         sqlx::query(AssertSqlSafe(sql)).persistent(self.store.keeps_statements)
     }
 
-    fn table(&self) -> String {
-        self.store.mapping.table().quoted('"')
+    /// The table and its key.
+    fn names(&self) -> (String, String) {
+        let mapping = &self.store.mapping;
+        (mapping.table().quoted('"'), column::name(&mapping.key().name))
     }
 
-    fn key(&self) -> String {
-        column::name(&self.store.mapping.key().name)
+    fn key_held(&self) -> &Held {
+        &self.store.fit.columns[self.store.mapping.key_position()]
+    }
+
+    fn unmarked(&self) -> String {
+        linking::unmarked(&self.store.mapping, '"')
     }
 }
 
-/// `t.column = c.value`, in the column's type, so that an index serves.
-fn is_value(search: &Search<'_>) -> String {
-    format!("t.{} = {}", column::name(&search.link.column), column::written(search.held, "c.value"))
+/// `any($n)` over values that are held so, in the column's own type, so that an index serves.
+fn any(held: &Held, parameter: &str) -> String {
+    let plain = column::array_type(held.storage);
+    match (held.storage, held.cast.as_str()) {
+        // Text is assigned without a cast, but not compared.
+        (Storage::Text { padded: true, .. }, "") => format!("any({parameter}::text[]::bpchar[])"),
+        (_, "") => format!("any({parameter}::{plain}[])"),
+        (_, cast) => format!("any({parameter}::{plain}[]::{cast}[])"),
+    }
+}
+
+/// What a column holds, byte by byte.
+fn exact(name: &str, held: &Held) -> String {
+    format!("(({})::text collate \"C\")", column::read(name, held.storage))
 }
 
 impl LinkSource for Linker<'_> {
-    async fn keys(&mut self, users: &[&UserId]) -> Result<HashSet<String>, StoreError> {
-        let (table, key) = (self.table(), self.key());
-        let query = self.query(format!("select {key}::text from {table} where {key} = any($1::text[])"));
+    async fn keys(&mut self, _search: &Search<'_>, users: &[&UserId]) -> Result<HashSet<String>, StoreError> {
+        let ((table, key), any) = (self.names(), any(self.key_held(), "$1"));
+        let query = self.query(format!("select {key}::text from {table} where {key} = {any}"));
         let query = query.bind(bind::texts(users.iter().copied()));
         let rows = query.fetch_all(&mut *self.connection).await.map_err(storing(LOOKING))?;
         rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(storing(LOOKING))
     }
 
     async fn find(&mut self, search: &Search<'_>, values: &[&Value]) -> Result<Vec<Found>, StoreError> {
-        let (table, key, is_value) = (self.table(), self.key(), is_value(search));
+        let ((table, key), column) = (self.names(), column::name(&search.link.column));
         let query = self.query(format!(
-            "select c.place - 1, count(*) filter (where t.{key} is null), count(t.{key}) \
-             from unnest($1::{}[]) with ordinality as c(value, place) join {table} t on {is_value} group by 1",
-            column::array_type(search.held.storage)
+            "select {}, count(*) filter (where {key} is null), count({key}) from {table} \
+             where {column} = {}{} group by 1",
+            exact(&column, search.held),
+            any(search.held, "$1"),
+            self.unmarked()
         ));
         let query = bind::column_of(query, search.held.storage, values.iter().copied());
         let rows = query.fetch_all(&mut *self.connection).await.map_err(storing(LOOKING))?;
         let found = rows
             .iter()
-            .map(|row| Ok(Found { value: row.try_get(0)?, free: row.try_get(1)?, taken: row.try_get(2)? }));
+            .map(|row| Ok(Found { text: row.try_get(0)?, free: row.try_get(1)?, taken: row.try_get(2)? }));
         found.collect::<sqlx::Result<_>>().map_err(storing(LOOKING))
     }
 
-    async fn give(&mut self, search: &Search<'_>, links: &[(&UserId, &Value)]) -> Result<u64, StoreError> {
-        let (table, key, is_value) = (self.table(), self.key(), is_value(search));
-        let held = &self.store.fit.columns[self.store.mapping.key_position()];
+    async fn give(&mut self, search: &Search<'_>, links: &[NewLink<'_>]) -> Result<u64, StoreError> {
+        let ((table, key), column) = (self.names(), column::name(&search.link.column));
         let query = self.query(format!(
-            "update {table} t set {key} = {} from unnest($1::text[], $2::{}[]) as c(user_id, value) \
-             where {is_value} and t.{key} is null",
-            column::written(held, "c.user_id"),
-            column::array_type(search.held.storage)
+            "update {table} set {key} = {} from unnest($1::text[], $2::text[]) as c(user_id, held) \
+             where {column} = {} and {} = c.held and {key} is null{}",
+            column::written(self.key_held(), "c.user_id"),
+            any(search.held, "$3"),
+            exact(&column, search.held),
+            self.unmarked()
         ));
-        let query = query.bind(bind::texts(links.iter().map(|(user, _)| *user)));
-        let query = bind::column_of(query, search.held.storage, links.iter().map(|(_, value)| *value));
+        let query = query.bind(bind::texts(links.iter().map(|link| link.user)));
+        let query = query.bind(links.iter().map(|link| link.text).collect::<Vec<_>>());
+        let query = bind::column_of(query, search.held.storage, links.iter().map(|link| link.value));
         let done = query.execute(&mut *self.connection).await.map_err(storing(COMMITTING))?;
         Ok(done.rows_affected())
     }
@@ -98,13 +120,13 @@ impl RowsBefore for PostgresStore {
         &self,
         users: &[(UserId, Option<Box<str>>)],
     ) -> Result<Vec<Option<Linking>>, StoreError> {
-        let users_of = users.iter().map(|(user, text)| (user, text.as_deref()));
-        let Some(mut search) = Search::new(self.mapping.link(), &self.fit, users_of) else {
+        let seekers = users.iter().map(|(user, text)| (user, text.as_deref()));
+        let Some(mut search) = Search::new(self.mapping.link(), &self.fit, seekers) else {
             return Ok(vec![None; users.len()]);
         };
-        let mut tx: Tx = self.begin(LOOKING).await?;
-        let mut linker = Linker { store: self, connection: &mut tx };
-        let answers = linking::foretell(&mut linker, &mut search).await?;
+        let mut tx = self.begin(LOOKING).await?;
+        let answers =
+            linking::foretell(&mut Linker { store: self, connection: &mut tx }, &mut search).await?;
         tx.rollback().await.map_err(storing(LOOKING))?;
         Ok(answers)
     }

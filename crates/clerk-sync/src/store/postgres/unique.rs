@@ -197,7 +197,7 @@ impl UniqueValues for PostgresStore {
         let own = OwnRow::of(wanted, &self.mapping, &self.fit);
         let but_own = own.as_ref().map_or_else(String::new, |own| {
             let value = format!("$3::{}", column::array_type(own.held.storage));
-            own.excluded('"', "is not distinct from", &column::written(own.held, &value))
+            own.excluded('"', "is not distinct from", &column::written(own.held, &value), "$2")
         });
         let mut found = Vec::new();
         for index in self.unique_indexes().await?.iter().filter(|index| !index.keys.is_empty()) {

@@ -1,12 +1,12 @@
 //! Rows of before on SQLite.
 
-use super::{LiteQuery, SqliteStore, built_query, column, commit::COMMITTING, errors::storing};
+use super::{SqliteStore, built_query, column, commit::COMMITTING, errors::storing};
 use crate::{
     mapping::Value,
     store::{
         Linking, RowsBefore, StoreError,
-        linking::{self, Found, LinkSource, Search, by_case},
-        multirow::{placeholders, runs},
+        linking::{self, Found, LinkSource, NewLink, Search, statements::LinkSql},
+        multirow::padded,
         plan::Plan,
     },
     user_id::UserId,
@@ -24,58 +24,46 @@ struct Linker<'c> {
 }
 
 impl Linker<'_> {
-    /// The table and its key.
-    fn names(&self) -> (String, String) {
-        let mapping = &self.store.mapping;
-        (mapping.table().quoted('"'), column::name(&mapping.key().name))
+    fn sql(&self, search: &Search<'_>) -> LinkSql {
+        let bytes = |column: &str| format!("cast({} as blob)", column::read(column, search.held.storage));
+        LinkSql::new(&self.store.mapping, &search.link.column, '"', bytes)
     }
-}
-
-fn bind<'q>(query: LiteQuery<'q>, value: &'q Value, search: &Search<'_>) -> LiteQuery<'q> {
-    column::bind(query, value, search.held.storage)
 }
 
 impl LinkSource for Linker<'_> {
-    async fn keys(&mut self, users: &[&UserId]) -> Result<HashSet<String>, StoreError> {
-        let (table, key) = self.names();
-        let mut keys = HashSet::new();
-        for run in runs(users) {
-            let sql = format!("select {key} from {table} where {key} in ({})", placeholders(run.len()));
-            let query = run.iter().fold(built_query(sql), |query, user| query.bind(user.as_str()));
-            for row in &query.fetch_all(&mut *self.connection).await.map_err(storing(LOOKING))? {
-                keys.insert(row.try_get(0).map_err(storing(LOOKING))?);
-            }
-        }
-        Ok(keys)
+    async fn keys(&mut self, search: &Search<'_>, users: &[&UserId]) -> Result<HashSet<String>, StoreError> {
+        let users = padded(users);
+        let sql = self.sql(search).keys(users.len());
+        let query = users.iter().fold(built_query(sql), |query, user| query.bind(user.as_str()));
+        let rows = query.fetch_all(&mut *self.connection).await.map_err(storing(LOOKING))?;
+        rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>().map_err(storing(LOOKING))
     }
 
     async fn find(&mut self, search: &Search<'_>, values: &[&Value]) -> Result<Vec<Found>, StoreError> {
-        let ((table, key), column) = (self.names(), column::name(&search.link.column));
-        let (mut found, mut before) = (Vec::new(), 0);
-        for run in runs(values) {
-            let query = built_query(by_case::find(&table, &key, &column, run.len()));
-            let query = run.iter().chain(run).fold(query, |query, value| bind(query, value, search));
-            for row in &query.fetch_all(&mut *self.connection).await.map_err(storing(LOOKING))? {
-                let number = |at: usize| row.try_get::<i64, _>(at).map_err(storing(LOOKING));
-                found.push(Found { value: before + number(0)?, free: number(1)?, taken: number(2)? });
-            }
-            before += run.len() as i64;
-        }
-        Ok(found)
+        let (sql, values) = (self.sql(search), padded(values));
+        let query = built_query(sql.find(values.len()));
+        let query = values.iter().fold(query, |query, value| column::bind(query, value, search.held.storage));
+        let rows = query.fetch_all(&mut *self.connection).await.map_err(storing(LOOKING))?;
+        let found = rows.iter().map(|row| {
+            // What is no text cannot be what was looked for.
+            let text = String::from_utf8(row.try_get(0)?).unwrap_or_default();
+            Ok(Found { text, free: row.try_get(1)?, taken: row.try_get(2)? })
+        });
+        found.collect::<sqlx::Result<_>>().map_err(storing(LOOKING))
     }
 
-    async fn give(&mut self, search: &Search<'_>, links: &[(&UserId, &Value)]) -> Result<u64, StoreError> {
-        let ((table, key), column) = (self.names(), column::name(&search.link.column));
-        let mut given = 0;
-        for run in runs(links) {
-            let query = built_query(by_case::give(&table, &key, &column, run.len()));
-            let query =
-                run.iter().fold(query, |query, (user, value)| bind(query, value, search).bind(user.as_str()));
-            let query = run.iter().fold(query, |query, (_, value)| bind(query, value, search));
-            let done = query.execute(&mut *self.connection).await.map_err(storing(COMMITTING))?;
-            given += done.rows_affected();
+    async fn give(&mut self, search: &Search<'_>, links: &[NewLink<'_>]) -> Result<u64, StoreError> {
+        let (sql, links) = (self.sql(search), padded(links));
+        let mut query = built_query(sql.give(links.len()));
+        for link in &links {
+            query = query.bind(link.text.as_bytes()).bind(link.user.as_str());
         }
-        Ok(given)
+        for link in &links {
+            query = column::bind(query, link.value, search.held.storage);
+        }
+        let query = links.iter().fold(query, |query, link| query.bind(link.text.as_bytes()));
+        let done = query.execute(&mut *self.connection).await.map_err(storing(COMMITTING))?;
+        Ok(done.rows_affected())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Unique values on SQLite: who holds them, and how they move.
 
 use super::{
-    SqliteStore, built_query, column,
+    LiteQuery, SqliteStore, built_query, column,
     commit::{self, COMMITTING},
     errors::{as_reference, storing},
 };
@@ -153,12 +153,16 @@ impl SqliteStore {
     }
 }
 
+fn bind_value<'q>(query: LiteQuery<'q>, value: &'q Value) -> LiteQuery<'q> {
+    column::bind(query, value, Storage::of(value.kind().unwrap_or(Kind::Text)))
+}
+
 #[async_trait]
 impl UniqueValues for SqliteStore {
     async fn holders(&self, wanted: &Observation) -> Result<Vec<Holder>, StoreError> {
         let Some(row) = &wanted.row else { return Ok(Vec::new()) };
         let own = OwnRow::of(wanted, &self.mapping, &self.fit);
-        let but_own = own.as_ref().map_or_else(String::new, |own| own.excluded('"', "is", "?"));
+        let but_own = own.as_ref().map_or_else(String::new, |own| own.excluded('"', "is", "?", "?"));
         let (table, key) = (self.mapping.table().quoted('"'), quoted(&self.mapping.key().name, '"'));
         let mut found = Vec::new();
         for (name, index) in self.unique_indexes().await? {
@@ -166,11 +170,11 @@ impl UniqueValues for SqliteStore {
             let sql = format!(
                 "select t.{key} from {table} t where t.{key} is not ?{but_own} and {condition} limit {MOST_HOLDERS}"
             );
-            let query = built_query(sql).bind(wanted.user.as_str());
-            let values = own.iter().map(|own| &own.value).chain(values);
-            let query = values.fold(query, |query, value| {
-                column::bind(query, value, Storage::of(value.kind().unwrap_or(Kind::Text)))
-            });
+            let mut query = built_query(sql).bind(wanted.user.as_str());
+            if let Some(own) = &own {
+                query = bind_value(query, &own.value).bind(wanted.user.as_str());
+            }
+            let query = values.into_iter().fold(query, bind_value);
             for row in &query.fetch_all(&self.readers).await.map_err(storing(LOOKING))? {
                 let key: Option<String> = row.try_get(0).map_err(storing(LOOKING))?;
                 found.push(sql::holder(&self.mapping, key.as_deref(), &name, &index.columns()));
