@@ -2,7 +2,7 @@
 //! ledger, feed or rule. And what mapping costs. Run by hand, in release mode:
 //!
 //! ```text
-//! scripts/with-databases cargo test --release -p clerk-sync --test bulk -- --ignored --nocapture --test-threads 1
+//! DURABLE=1 scripts/with-databases cargo test --release -p clerk-sync --test bulk -- --ignored --nocapture --test-threads 1
 //! ```
 #![expect(clippy::expect_used, reason = "a test stops where something is not as it must be")]
 #![expect(clippy::print_stdout, reason = "figures for whoever runs it")]

@@ -35,10 +35,11 @@ pub(super) fn plan<'q>(
     if shape.changed_entries {
         query = previous(entries(query, &plan.changed_entries), &plan.changed_from);
     }
-    // Without plain inserts every row is an upsert.
-    let (upserts, inserts): (Vec<&PlannedRow<'q>>, Vec<_>) =
-        plan.rows.iter().partition(|row| row.existed || !shape.inserts);
-    for rows in [inserts, upserts] {
+    // Where the ledger is not trusted all are written alike.
+    let (existing, others): (Vec<&PlannedRow<'q>>, Vec<_>) =
+        plan.rows.iter().partition(|row| row.existed && !shape.upserts);
+    let updates = existing.len() as i64;
+    for rows in [others, existing] {
         if !rows.is_empty() {
             for (position, held) in fit.columns.iter().enumerate() {
                 let values = rows.iter().map(|planned| planned.row.get(position).unwrap_or(&Value::Null));
@@ -62,6 +63,9 @@ pub(super) fn plan<'q>(
     query = progress(query, notes);
     if shape.changed_entries {
         query = query.bind(plan.changed_entries.len() as i64);
+    }
+    if shape.updates {
+        query = query.bind(updates);
     }
     if shape.changes {
         query = changes(query.bind(plan.changes.len() as i64), &plan.changes);

@@ -30,6 +30,15 @@ pub(super) fn written(held: &Held, alias: &str) -> String {
     }
 }
 
+/// The same, to be compared with the column: in its own type, so that an index serves.
+pub(super) fn compared(held: &Held, alias: &str) -> String {
+    match (held.storage, held.cast.as_str()) {
+        // Text is assigned without a cast, and compares with another type than this one.
+        (Storage::Text { padded: true, .. }, "") => format!("{alias}::bpchar"),
+        _ => written(held, alias),
+    }
+}
+
 /// The column as text or a 64-bit integer.
 pub(super) fn read(name: &str, storage: Storage) -> String {
     match storage {

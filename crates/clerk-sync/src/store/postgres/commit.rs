@@ -56,8 +56,8 @@ pub(super) fn refusal(error: &sqlx::Error, only_deletes: bool) -> Option<StoreEr
 /// How a plan is written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Manner {
-    /// Rows of users that the ledger does not know are expected to be missing.
-    pub(super) strangers: bool,
+    /// Rows are expected to be there or missing as the ledger says.
+    pub(super) trusts: bool,
     /// Deleting rows was refused, because others refer to them.
     pub(super) was_refused: bool,
 }
@@ -96,7 +96,7 @@ impl PostgresStore {
                 SEE_ENTRIES,
                 batch,
                 notes,
-                Manner { strangers: true, was_refused: false },
+                Manner { trusts: true, was_refused: false },
             )
             .await;
         session.give_back();
@@ -115,8 +115,7 @@ impl PostgresStore {
     ) -> Result<Vec<Applied>, StoreError> {
         let mut tx = self.begin(COMMITTING).await?;
         let lock = if notes.token.is_some() { LOCK_LEASE_AND_ENTRIES } else { LOCK_ENTRIES };
-        match self.look_and_write(&mut tx, lock, batch, notes, Manner { strangers: false, was_refused }).await
-        {
+        match self.look_and_write(&mut tx, lock, batch, notes, Manner { trusts: false, was_refused }).await {
             Ok(applied) => {
                 // A key that is checked as the transaction ends, as Django makes them, refuses only here.
                 let refused = |error| {
@@ -145,7 +144,7 @@ impl PostgresStore {
         let mut plan = plan::plan(batch, &before);
         plan.fill(&self.mapping)?;
         let links = || self.mapping.link().is_some() && plan.rows.iter().any(PlannedRow::may_be_before);
-        if manner.strangers && links() {
+        if manner.trusts && links() {
             return Err(StoreError::new(
                 StoreErrorKind::Contended,
                 COMMITTING,
@@ -181,7 +180,7 @@ impl PostgresStore {
         notes: &Notes,
         manner: Manner,
     ) -> Result<(), StoreError> {
-        let shape = Shape::of(plan, notes, manner.strangers, manner.was_refused);
+        let shape = Shape::of(plan, notes, manner.trusts, manner.was_refused);
         let sql = self.sql.statement(shape);
         let query = bind::plan(self.prepared(&sql), plan, notes, shape, &self.mapping, &self.fit);
         query.execute(connection).await.map(|_| ()).map_err(|error| {

@@ -160,7 +160,7 @@ impl PostgresStore {
         }
         self.link_rows(tx, plan).await?;
         self.make_room(tx, set, plan, vacant).await?;
-        let manner = Manner { strangers: false, was_refused: false };
+        let manner = Manner { trusts: false, was_refused: false };
         self.write(tx, plan, &Notes::default(), manner).await
     }
 

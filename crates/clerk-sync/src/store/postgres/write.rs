@@ -30,6 +30,8 @@ pub(super) struct Shape {
     pub(super) inserts: bool,
     /// Rows to insert or update.
     pub(super) upserts: bool,
+    /// Rows to update, which are expected to be there.
+    pub(super) updates: bool,
     pub(super) deletes: bool,
     /// Whether rows that other rows refer to are dealt with in the other way.
     pub(super) was_refused: bool,
@@ -42,16 +44,16 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// `strangers`: rows that the ledger does not know of are expected to be missing, which saves the database the
-    /// look for them.
-    pub(super) fn of(plan: &Plan<'_>, notes: &Notes, strangers: bool, was_refused: bool) -> Self {
-        let expected_missing = |existed: bool| strangers && !existed;
+    /// `trusts`: rows are expected to be there or missing as the ledger says, which saves the database the look for them.
+    pub(super) fn of(plan: &Plan<'_>, notes: &Notes, trusts: bool, was_refused: bool) -> Self {
+        let rows = |existed: bool| plan.rows.iter().any(|row| row.existed == existed);
         Self {
             lease: notes.token.is_some(),
             new_entries: !plan.new_entries.is_empty(),
             changed_entries: !plan.changed_entries.is_empty(),
-            inserts: plan.rows.iter().any(|row| expected_missing(row.existed)),
-            upserts: plan.rows.iter().any(|row| !expected_missing(row.existed)),
+            inserts: trusts && rows(false),
+            upserts: !trusts && !plan.rows.is_empty(),
+            updates: trusts && rows(true),
             deletes: !plan.deleted.is_empty(),
             was_refused: was_refused && !plan.deleted.is_empty(),
             heals: !plan.healed.is_empty(),
@@ -67,6 +69,8 @@ impl Shape {
 pub(super) struct WriteSql {
     insert: RowSql,
     upsert_resolution: String,
+    /// Up to the values, which are called `t`; and behind them.
+    update: (String, String),
     removals: Removals,
     by_shape: Mutex<HashMap<Shape, Arc<str>>>,
 }
@@ -96,14 +100,20 @@ impl WriteSql {
         let table = mapping.table().quoted('"');
         let key = column::name(&mapping.key().name);
         let mut insert = Columns::default();
-        let mut update = Vec::new();
+        let (mut update, mut resolution) = (Vec::new(), Vec::new());
+        let mut is_key = String::new();
         for (mapped, held) in mapping.columns().iter().zip(&fit.columns) {
             let name = column::name(&mapped.name);
-            if name != key {
-                update.push(format!("{name} = excluded.{name}"));
+            let value = insert.bound(name.clone(), held);
+            if name == key {
+                is_key = format!("u.{key} = {}", column::compared(held, &value));
+            } else {
+                resolution.push(format!("{name} = excluded.{name}"));
+                update.push(format!("{name} = {}", column::written(held, &value)));
             }
-            insert.bound(name, held);
         }
+        // What every write sets besides.
+        let mut besides = Vec::new();
         for (fill, held) in mapping.fills().iter().zip(&fit.fills) {
             let name = column::name(&fill.name);
             let FillContent::Now { refresh } = fill.content else {
@@ -112,19 +122,25 @@ impl WriteSql {
             };
             let now = column::now(held.storage);
             if refresh {
-                update.push(format!("{name} = {now}"));
+                besides.push(format!("{name} = {now}"));
             }
             insert.computed(name, now);
         }
         // Who comes back is not deleted any more.
-        update.extend(
-            mapping.deletion().deleted_at.iter().map(|name| format!("{} = null", column::name(name))),
-        );
-        let insert = insert.into_sql(&table);
-        let update = update.join(", ");
-        let action = if update.is_empty() { "nothing".to_owned() } else { format!("update set {update}") };
+        let deleted_at = mapping.deletion().deleted_at.iter();
+        besides.extend(deleted_at.map(|name| format!("{} = null", column::name(name))));
+        resolution.extend_from_slice(&besides);
+        update.extend(besides);
+        if update.is_empty() {
+            update.push(format!("{key} = u.{key}"));
+        }
+        let action = match resolution.join(", ") {
+            nothing if nothing.is_empty() => "nothing".to_owned(),
+            set => format!("update set {set}"),
+        };
         Self {
-            insert,
+            insert: insert.into_sql(&table),
+            update: (format!("update {table} u set {} from ", update.join(", ")), format!(" where {is_key}")),
             upsert_resolution: format!(" on conflict ({key}) do {action}"),
             removals: Removals::new(mapping, fit, Dialect::Postgres, "= any", column::now),
             by_shape: Mutex::default(),
@@ -195,6 +211,12 @@ impl WriteSql {
                 ));
                 written.push(name);
             }
+        }
+        if shape.updates {
+            let ((before, after), RowSql { types, aliases, .. }) = (&self.update, &self.insert);
+            let source = parameters.unnest(types);
+            parts.push(format!("updated as ({before}{source} as t({aliases}){after} returning 1)"));
+            expected.push("updated");
         }
         if shape.deletes {
             // Here and nowhere else: PostgreSQL makes transactions that notify commit one after the other.
@@ -292,11 +314,13 @@ struct Columns {
 }
 
 impl Columns {
-    /// One whose values are bound, as an array.
-    fn bound(&mut self, name: String, held: &Held) {
+    /// One whose values are bound, as an array. Answers with the value's name.
+    fn bound(&mut self, name: String, held: &Held) -> String {
         self.storages.push(held.storage);
         self.names.push(name);
-        self.values.push(column::written(held, &format!("t.c{}", self.storages.len())));
+        let value = format!("t.c{}", self.storages.len());
+        self.values.push(column::written(held, &value));
+        value
     }
 
     fn computed(&mut self, name: String, value: &str) {
