@@ -37,6 +37,7 @@ mod multirow;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 mod open;
+mod pending;
 #[cfg_attr(
     not(any(feature = "postgres", feature = "mysql")),
     expect(dead_code, reason = "every database uses a part of the plan")
@@ -75,6 +76,7 @@ pub use examination::{Rights, Server};
 pub use findings::{TableFinding, TableProblem};
 pub use inventory::{Inventory, Living, Stored};
 pub use open::{OpenError, open};
+pub use pending::{CarryOut, PendingCount, PendingDeletion, PendingDeletions};
 pub use unique::{Holder, UniqueValues};
 
 /// The ledger's entry of one user.
@@ -184,6 +186,8 @@ pub struct Summary {
 pub struct Gauges {
     /// Dead letters.
     pub dead_letters: i64,
+    /// Deletions that wait for their time, see [`PendingDeletions`].
+    pub pending_deletions: i64,
     /// See [`Summary::last_event_at`].
     pub last_event_at: Option<i64>,
 }
@@ -215,7 +219,9 @@ impl SchemaState {
 ///
 /// Every method that fails leaves nothing half-done. None waits longer than about 15 s.
 #[async_trait]
-pub trait Store: Coordination + Inventory + UniqueValues + Send + Sync + fmt::Debug + 'static {
+pub trait Store:
+    Coordination + Inventory + UniqueValues + PendingDeletions + Send + Sync + fmt::Debug + 'static
+{
     /// The database's name for people: `PostgreSQL`, `MySQL`, `SQLite`, `memory`.
     fn name(&self) -> &'static str;
 
@@ -290,8 +296,8 @@ pub trait Store: Coordination + Inventory + UniqueValues + Send + Sync + fmt::De
     /// Notes that an event was accepted at `now_ms` (Unix ms, our clock).
     async fn note_event(&self, now_ms: i64) -> Result<(), StoreError>;
 
-    /// Deletes tombstones whose deletion happened before `as_of` (Unix ms), a few thousand at a time.
-    /// Returns how many.
+    /// Deletes tombstones whose deletion happened before `as_of` (Unix ms), a few thousand at a time; none of a user whose
+    /// deletion is pending or was cancelled. Returns how many.
     async fn purge_tombstones(&self, as_of: i64) -> Result<u64, StoreError>;
 
     /// What a monitor looks at often; cheap.

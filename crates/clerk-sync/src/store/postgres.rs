@@ -16,6 +16,7 @@ mod examine;
 mod inventory;
 mod meta;
 mod migrate;
+mod pending;
 mod read;
 mod unique;
 mod write;

@@ -5,8 +5,9 @@ use crate::{
     mapping::Value,
     observation::Observation,
     store::{
-        Applied, Coordination, DecideShare, Holder, Inventory, Lease, Living, Notes, Progress, Run, ShareRow,
-        StoreError, Stored, UniqueValues,
+        Applied, CarryOut, Coordination, DecideShare, Holder, Inventory, Lease, Living, Notes, PendingCount,
+        PendingDeletion, PendingDeletions, Progress, Run, ShareRow, StoreError, StoreErrorKind, Stored,
+        UniqueValues,
     },
     user_id::UserId,
 };
@@ -77,5 +78,41 @@ impl UniqueValues for GatedStore {
 
     async fn commit_moving(&self, set: &[Observation]) -> Result<Vec<Applied>, StoreError> {
         self.begin(set, &Notes::default(), true).await
+    }
+}
+
+#[async_trait]
+impl PendingDeletions for GatedStore {
+    async fn pending_deletions(
+        &self,
+        after: Option<&UserId>,
+        limit: u32,
+    ) -> Result<Vec<PendingDeletion>, StoreError> {
+        self.reachable()?.pending_deletions(after, limit).await
+    }
+
+    async fn pending_count(&self) -> Result<PendingCount, StoreError> {
+        self.reachable()?.pending_count().await
+    }
+
+    async fn due_deletions(&self, limit: u32) -> Result<Vec<UserId>, StoreError> {
+        self.reachable()?.due_deletions(limit).await
+    }
+
+    async fn carry_out(&self, users: &[UserId], which: CarryOut) -> Result<Vec<UserId>, StoreError> {
+        let is_refused = |user: &UserId| self.gate().refused.contains(&format!("delete {user}"));
+        if users.iter().any(is_refused) {
+            let kind = StoreErrorKind::Referenced { constraint: Some("orders_user_id_fkey".to_owned()) };
+            return Err(StoreError::new(kind, "testing", ""));
+        }
+        self.reachable()?.carry_out(users, which).await
+    }
+
+    async fn postpone_deletion(&self, user: &UserId, by: Duration) -> Result<bool, StoreError> {
+        self.reachable()?.postpone_deletion(user, by).await
+    }
+
+    async fn cancel_deletion(&self, user: &UserId) -> Result<bool, StoreError> {
+        self.reachable()?.cancel_deletion(user).await
     }
 }
