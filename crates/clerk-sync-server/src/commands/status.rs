@@ -198,10 +198,6 @@ impl Status {
             format!("in Clerk       {clerk}"),
             format!("changes        {}", summary.last_change),
             format!("dead letters   {}", summary.dead_letters),
-            format!(
-                "held back      {} deletions, and {} cancelled",
-                self.pending.waiting, self.pending.cancelled
-            ),
             format!("last event     {}", at(summary.last_event_at, "none yet")),
             format!("import         {}", self.import_line()),
         ]);
@@ -213,6 +209,12 @@ impl Status {
             watermark.filter(|_| catch_up.completed_at.is_some()).unwrap_or_default()
         ));
         lines.push(format!("scrub          {}", self.scrub_line()));
+        if self.pending != PendingCount::default() {
+            lines.push(format!(
+                "held back      {} deletions, and {} were cancelled: clerk-sync deletions list",
+                self.pending.waiting, self.pending.cancelled
+            ));
+        }
         if overview.scrub.held > 0 {
             lines.push(format!(
                 "held           {0} deletions, more than CLERK_SYNC_MAX_DELETES: if these users are really gone, \
