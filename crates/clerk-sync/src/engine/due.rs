@@ -11,6 +11,8 @@ use std::time::Duration;
 const AT_ONCE: u32 = 100;
 /// When a row that the database did not let go is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
+/// And one with which the database did not end in time, say for all that hangs on it.
+const TRY_SOON: Duration = Duration::from_secs(60 * 60);
 
 impl Engine {
     /// Does to every row what was held back and is due by the database's clock, whatever the mapping says since about
@@ -43,30 +45,50 @@ struct Batch {
 
 impl Parts {
     async fn carry_out(&self, due: &[UserId]) -> Result<Batch, StoreError> {
-        match self.store.carry_out(due, CarryOut::WhenDue).await {
-            Ok(done) => return Ok(Batch { done: done.len() as u64, put_off: 0 }),
-            Err(error) if error.is_rejection() => {}
-            Err(error) => return Err(error),
+        if let Ok(done) = self.store.carry_out(due, CarryOut::WhenDue).await {
+            return Ok(Batch { done: done.len() as u64, put_off: 0 });
         }
-        // One bad row never fails its neighbours.
+        // One bad row never fails its neighbours, nor those who are due after it.
         let mut batch = Batch::default();
         for user in due {
             match self.store.carry_out(std::slice::from_ref(user), CarryOut::WhenDue).await {
                 Ok(done) => batch.done += done.len() as u64,
-                Err(error) if error.is_rejection() => {
-                    self.put_off(user, &error).await?;
+                Err(error) => {
+                    self.put_off(user, error).await?;
                     batch.put_off += 1;
                 }
-                Err(error) => return Err(error),
             }
         }
         Ok(batch)
     }
 
-    /// The letter comes first: cut short between the two, the same letter is written once more.
-    async fn put_off(&self, user: &UserId, refused: &StoreError) -> Result<(), StoreError> {
+    /// Fails where the database is away.
+    async fn put_off(&self, user: &UserId, error: StoreError) -> Result<(), StoreError> {
+        if !error.is_rejection() {
+            return match self.store.postpone_deletion(user, TRY_SOON).await {
+                Ok(_) => {
+                    tracing::warn!(user.id = %user, %error, "a deletion that is due was not done, and is put off for an hour");
+                    Ok(())
+                }
+                Err(_) => Err(error),
+            };
+        }
+        // First of all the letter: cut short behind it, the same letter is written once more.
+        let number = self.tell(user, &error).await?;
+        tracing::error!(
+            user.id = %user,
+            dead_letter = number,
+            %error,
+            "a deletion that was held back is due and cannot be done: see clerk-sync dead-letters show {number}"
+        );
+        self.store.postpone_deletion(user, TRY_AGAIN).await.map(|_| ())
+    }
+
+    /// Keeps a dead letter, one for each user. Returns its number.
+    async fn tell(&self, user: &UserId, refused: &StoreError) -> Result<i64, StoreError> {
         let reason = format!(
-            "{refused}. It is tried again every day; at once by clerk-sync deletions run {user}, never by clerk-sync deletions cancel {user}"
+            "{refused}. It is tried again every day, or at once by clerk-sync deletions run {user}; clerk-sync deletions \
+             cancel {user} keeps the row for good"
         );
         let letter = NewDeadLetter {
             message_id: Some(format!("held back: {user}").chars().take(255).collect()),
@@ -76,14 +98,7 @@ impl Parts {
             mapped: None,
             buried_at: self.clock.now_ms(),
         };
-        let number = self.store.bury(&letter).await?;
-        tracing::error!(
-            user.id = %user,
-            dead_letter = number,
-            reason = letter.reason,
-            "a deletion that was held back is due and cannot be done: see clerk-sync dead-letters show {number}"
-        );
-        self.store.postpone_deletion(user, TRY_AGAIN).await.map(|_| ())
+        self.store.bury(&letter).await
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     },
     mapping::{DeletionSpec, Mapping, MappingSpec},
     rule::State,
-    store::{PendingDeletions as _, Store as _, memory::MemoryStore},
+    store::{PendingDeletions as _, Store as _, StoreErrorKind, memory::MemoryStore},
 };
 use clerk_auth::clock::Clock;
 use std::sync::Arc;
@@ -79,6 +79,33 @@ async fn what_cannot_be_deleted_is_told_once_put_off_and_heals() {
     rig.clock.advance(TRY_AGAIN);
     assert_eq!(rig.engine.carry_out_deletions().await, Ok(1));
     assert_eq!((letters(&rig).await.len(), rig.username("user_2").await), (0, None));
+}
+
+#[tokio::test]
+async fn what_takes_too_long_keeps_nobody_up() {
+    let rig = holding_back();
+    for id in ["user_1", "user_2", "user_3"] {
+        with_deleted(&rig, id).await;
+    }
+    rig.store.time_out_deletion("user_1");
+    rig.clock.advance(WEEK);
+    assert_eq!(rig.engine.carry_out_deletions().await, Ok(2));
+    assert_eq!((rig.username("user_1").await.as_deref(), letters(&rig).await.len()), (Some("user_1"), 0));
+    rig.store.refuse_nothing();
+    assert_eq!(rig.engine.carry_out_deletions().await, Ok(0));
+    rig.clock.advance(TRY_SOON);
+    assert_eq!(rig.engine.carry_out_deletions().await, Ok(1));
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_nothing_is_put_off() {
+    let rig = holding_back();
+    with_deleted(&rig, "user_1").await;
+    rig.clock.advance(WEEK);
+    rig.store.away(Some(StoreErrorKind::Unavailable));
+    assert!(rig.engine.carry_out_deletions().await.is_err());
+    rig.store.away(None);
+    assert_eq!(rig.engine.carry_out_deletions().await, Ok(1));
 }
 
 #[tokio::test]

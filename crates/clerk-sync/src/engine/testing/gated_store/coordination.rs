@@ -100,8 +100,11 @@ impl PendingDeletions for GatedStore {
     }
 
     async fn carry_out(&self, users: &[UserId], which: CarryOut) -> Result<Vec<UserId>, StoreError> {
-        let is_refused = |user: &UserId| self.gate().refused.contains(&format!("delete {user}"));
-        if users.iter().any(is_refused) {
+        let is = |how: &str| users.iter().any(|user| self.gate().refused.contains(&format!("{how} {user}")));
+        if is("time out") {
+            return Err(StoreError::new(StoreErrorKind::Unavailable, "testing", ""));
+        }
+        if is("delete") {
             let kind = StoreErrorKind::Referenced { constraint: Some("orders_user_id_fkey".to_owned()) };
             return Err(StoreError::new(kind, "testing", ""));
         }
