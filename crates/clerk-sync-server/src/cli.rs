@@ -5,6 +5,7 @@ use crate::{
     settings::{self, Loaded, Sources, config_path, given_flags, process_environment, with_flags},
 };
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clerk_sync::user_id::UserId;
 use std::{fmt, process::ExitCode};
 
 /// Something a person can mend by typing or setting something else. Exit code 2.
@@ -66,6 +67,7 @@ async fn run(matches: &ArgMatches) -> CommandResult {
         Some(("doctor", matches)) => commands::doctor::run(matches).await,
         Some(("changes", matches)) => commands::changes::run(load(matches)?, matches).await,
         Some(("dead-letters", matches)) => commands::dead_letters::run(matches).await,
+        Some(("deletions", matches)) => commands::deletions::run(matches).await,
         Some(("config", matches)) => commands::config::run(matches),
         // clap demands a subcommand.
         _ => Err(Usage("no command given: see clerk-sync --help".to_owned()).into()),
@@ -92,6 +94,13 @@ pub(crate) fn migrates(matches: &ArgMatches) -> bool {
     !matches.get_flag("no-migrate")
 }
 
+/// The users that were named.
+pub(crate) fn users(matches: &ArgMatches) -> Result<Vec<UserId>, Usage> {
+    let ids = matches.get_many::<String>("user").unwrap_or_default();
+    let read = |id| UserId::try_new(id).map_err(|error| Usage(format!("{id:?} is no user id: {error}")));
+    ids.map(|id: &String| read(id)).collect()
+}
+
 fn json_flag() -> Arg {
     Arg::new("json").long("json").action(ArgAction::SetTrue).help("Answer in JSON")
 }
@@ -109,6 +118,10 @@ fn number_arg() -> Arg {
         .required(true)
         .value_parser(value_parser!(i64))
         .help("Its number, as listed")
+}
+
+fn users_arg() -> Arg {
+    Arg::new("user").value_name("USER_ID").required(true).num_args(1..).help("Clerk's user ids, user_...")
 }
 
 /// Everything that can be typed.
@@ -147,13 +160,7 @@ fn command() -> Command {
         .subcommand(with_flags(
             Command::new("sync")
                 .about("Reads users from Clerk and writes their rows")
-                .arg(
-                    Arg::new("user")
-                        .value_name("USER_ID")
-                        .required(true)
-                        .num_args(1..)
-                        .help("Clerk's user ids, user_..."),
-                )
+                .arg(users_arg())
                 .arg(
                     Arg::new("force")
                         .long("force")
@@ -191,6 +198,7 @@ fn command() -> Command {
                 .arg(json_flag()),
         ))
         .subcommand(dead_letters_command())
+        .subcommand(deletions_command())
         .subcommand(config_command())
 }
 
@@ -318,6 +326,30 @@ fn dead_letters_command() -> Command {
             Command::new("drop")
                 .about("Forgets one")
                 .arg(number_arg())
+                .arg(json_flag())
+                .arg(no_migrate_flag()),
+        ))
+}
+
+fn deletions_command() -> Command {
+    Command::new("deletions")
+        .about("Deletions that [users] delete_after holds back")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(with_flags(
+            Command::new("list").about("Lists them, and those that were cancelled").arg(json_flag()),
+        ))
+        .subcommand(with_flags(
+            Command::new("cancel")
+                .about("Leaves users' rows in the table for good")
+                .arg(users_arg())
+                .arg(json_flag())
+                .arg(no_migrate_flag()),
+        ))
+        .subcommand(with_flags(
+            Command::new("run")
+                .about("Does what was held back now, cancelled or not")
+                .arg(users_arg())
                 .arg(json_flag())
                 .arg(no_migrate_flag()),
         ))

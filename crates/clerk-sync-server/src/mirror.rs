@@ -117,6 +117,14 @@ async fn make_ready(store: &Arc<dyn Store>, migrate: bool) -> anyhow::Result<Arc
     Ok(store.fitted().await?.unwrap_or_else(|| Arc::clone(store)))
 }
 
+/// Opens the database for a command that migrates nothing: the schema must be there.
+pub(crate) async fn open_to_look(loaded: Loaded) -> anyhow::Result<Arc<dyn Store>> {
+    let (settings, mapping) = checked(loaded)?;
+    let store = open_store(&settings, mapping).await?;
+    require_ready(store.as_ref()).await.with_context(|| format!("DATABASE_URL {}", settings.database_url))?;
+    Ok(store)
+}
+
 /// For commands that only look: the schema must be there.
 pub(crate) async fn require_ready(store: &dyn Store) -> anyhow::Result<()> {
     let schema = store.schema().await?;

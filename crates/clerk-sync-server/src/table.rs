@@ -59,6 +59,7 @@ fn spec(users: &UsersConfig) -> Result<MappingSpec, Problem> {
     let deletion = DeletionSpec {
         on_delete: on_delete(users.on_delete),
         on_refused: users.on_delete_refused.map(on_delete),
+        delete_after: users.delete_after,
         deleted_at: users.deleted_at.clone(),
         replacements: replacements.collect::<Result<_, Problem>>()?,
     };

@@ -6,6 +6,7 @@ mod conflict;
 #[cfg(test)]
 mod convergence;
 mod door;
+mod due;
 mod isolate;
 mod observers;
 mod receive;

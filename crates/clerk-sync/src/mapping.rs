@@ -212,9 +212,16 @@ pub enum MappingError {
     NeverRefused,
     /// A column for a mark that nothing sets.
     #[error(
-        "[users] deleted_at is set by on_delete = \"mark\" or \"anonymize\": leave it out, or choose one of them"
+        "[users] deleted_at is set by on_delete = \"mark\" or \"anonymize\", and by delete_after: leave it out, or choose one of \
+         them"
     )]
     NothingMarks,
+    /// A hold-back of what changes nothing that could be lost.
+    #[error(
+        "[users] delete_after goes with on_delete = \"delete\" or \"anonymize\": \"mark\" and \"keep\" leave nothing to hold \
+         back, so leave it out"
+    )]
+    NothingHeldBack,
     /// The column for the mark is mapped.
     #[error("[users] deleted_at = {0:?} is in [users.columns] too: leave it out there")]
     DeletedAtIsMapped(String),
@@ -356,6 +363,15 @@ impl Mapping {
     /// How the columns hold their values, in the order of [`Mapping::columns`].
     pub fn storages(&self) -> &[Storage] {
         &self.storages
+    }
+
+    /// The same mapping, under which users are deleted so.
+    ///
+    /// # Errors
+    /// Where `deletion` does not go with the columns.
+    pub fn deleting(&self, deletion: DeletionSpec) -> Result<Self, MappingError> {
+        let deletion = Deletion::try_new(deletion, &self.columns, &self.fills, self.key)?;
+        Ok(Self { deletion, ..self.clone() })
     }
 
     /// What a deletion does to a row.

@@ -38,6 +38,7 @@ mod multirow;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 mod open;
+mod pending;
 #[cfg_attr(
     not(any(feature = "postgres", feature = "mysql", feature = "sqlite")),
     expect(dead_code, reason = "every database uses a part of the plan")
@@ -77,6 +78,7 @@ pub use findings::{TableFinding, TableProblem};
 pub use inventory::{Inventory, Living, Stored};
 pub use linking::{Linking, RowsBefore};
 pub use open::{OpenError, open};
+pub use pending::{CarryOut, PendingCount, PendingDeletion, PendingDeletions};
 pub use unique::{Holder, UniqueValues};
 
 /// The ledger's entry of one user.
@@ -188,6 +190,8 @@ pub struct Summary {
 pub struct Gauges {
     /// Dead letters.
     pub dead_letters: i64,
+    /// Deletions that wait for their time, see [`PendingDeletions`].
+    pub pending_deletions: i64,
     /// See [`Summary::last_event_at`].
     pub last_event_at: Option<i64>,
 }
@@ -220,7 +224,7 @@ impl SchemaState {
 /// Every method that fails leaves nothing half-done. None waits longer than about 15 s.
 #[async_trait]
 pub trait Store:
-    Coordination + Inventory + UniqueValues + RowsBefore + Send + Sync + fmt::Debug + 'static
+    Coordination + Inventory + UniqueValues + PendingDeletions + RowsBefore + Send + Sync + fmt::Debug + 'static
 {
     /// The database's name for people: `PostgreSQL`, `MySQL`, `SQLite`, `memory`.
     fn name(&self) -> &'static str;
@@ -296,8 +300,8 @@ pub trait Store:
     /// Notes that an event was accepted at `now_ms` (Unix ms, our clock).
     async fn note_event(&self, now_ms: i64) -> Result<(), StoreError>;
 
-    /// Deletes tombstones whose deletion happened before `as_of` (Unix ms), a few thousand at a time.
-    /// Returns how many.
+    /// Deletes tombstones whose deletion happened before `as_of` (Unix ms), a few thousand at a time; none of a user whose
+    /// deletion is pending or was cancelled. Returns how many.
     async fn purge_tombstones(&self, as_of: i64) -> Result<u64, StoreError>;
 
     /// What a monitor looks at often; cheap.

@@ -6,6 +6,7 @@ mod upgrade;
 use clerk_auth::clock::SystemClock;
 use clerk_sync::{
     database_url::DatabaseUrl,
+    mapping::DeletionSpec,
     store::{
         self, Store,
         conformance::{self, Fixture},
@@ -19,6 +20,7 @@ use std::sync::Arc;
 struct Memory(Arc<MemoryStore>);
 
 #[async_trait::async_trait]
+#[expect(clippy::expect_used, reason = "a test stops where something is not as it must be")]
 impl Fixture for Memory {
     fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.0) as Arc<dyn Store>
@@ -26,6 +28,11 @@ impl Fixture for Memory {
 
     async fn require_unique(&self, column: &str) -> bool {
         self.0.require_unique(column)
+    }
+
+    async fn deleting(&self, deletion: DeletionSpec) -> Arc<dyn Store> {
+        let mapping = self.0.mapping().deleting(deletion).expect("a mapping");
+        Arc::new(self.0.with_mapping(Arc::new(mapping)))
     }
 
     async fn run_sql(&self, _sql: &str) -> bool {
@@ -42,6 +49,7 @@ async fn memory() -> Memory {
 struct Pooled {
     database: Database,
     store: Arc<dyn Store>,
+    url: String,
 }
 
 #[async_trait::async_trait]
@@ -52,6 +60,10 @@ impl Fixture for Pooled {
 
     async fn require_unique(&self, column: &str) -> bool {
         self.database.require_unique(column).await
+    }
+
+    async fn deleting(&self, deletion: DeletionSpec) -> Arc<dyn Store> {
+        databases::deleting(&self.url, self.store.as_ref(), deletion).await
     }
 
     async fn run_sql(&self, sql: &str) -> bool {
@@ -68,10 +80,10 @@ async fn pooled() -> Pooled {
     let pooler = databases::server("TEST_PGBOUNCER_URL");
     let separator = if pooler.contains('?') { '&' } else { '?' };
     let url = format!("{pooler}{separator}schema={schema}&pgbouncer=true");
-    let url = DatabaseUrl::parse(&url).expect("a URL");
-    let store = store::open(&url, conformance::mapping()).await.expect("a store");
+    let parsed = DatabaseUrl::parse(&url).expect("a URL");
+    let store = store::open(&parsed, conformance::mapping()).await.expect("a store");
     store.migrate().await.expect("the schema is made");
-    Pooled { database, store }
+    Pooled { database, store, url }
 }
 
 mod memory_store {

@@ -6,7 +6,6 @@ use crate::{
     mirror,
     settings::Loaded,
 };
-use anyhow::Context as _;
 use clap::ArgMatches;
 use clerk_auth::clock::{Clock as _, SystemClock};
 use clerk_sync::store::FeedEntry;
@@ -17,11 +16,7 @@ const PAGE: u32 = 1_000;
 const POLL_EVERY: Duration = Duration::from_millis(500);
 
 pub(crate) async fn run(loaded: Loaded, matches: &ArgMatches) -> CommandResult {
-    let (settings, mapping) = mirror::checked(loaded)?;
-    let store = mirror::open_store(&settings, mapping).await?;
-    mirror::require_ready(store.as_ref())
-        .await
-        .with_context(|| format!("DATABASE_URL {}", settings.database_url))?;
+    let store = mirror::open_to_look(loaded).await?;
     let mut after = matches.get_one::<i64>("after").copied().unwrap_or_default();
     let follow = matches.get_flag("follow");
     let stop = super::serve::stop_on_signal()?;

@@ -8,13 +8,9 @@ use crate::{
 };
 use anyhow::Context as _;
 use clap::ArgMatches;
-use clerk_sync::{
-    engine::Replay,
-    store::{DeadLetter, Store},
-    user_id::UserId,
-};
+use clerk_sync::{engine::Replay, store::DeadLetter, user_id::UserId};
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 const PAGE: u32 = 500;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,15 +25,6 @@ pub(crate) async fn run(matches: &ArgMatches) -> CommandResult {
     }
 }
 
-async fn open_ready(matches: &ArgMatches) -> anyhow::Result<Arc<dyn Store>> {
-    let (settings, mapping) = mirror::checked(load(matches)?)?;
-    let store = mirror::open_store(&settings, mapping).await?;
-    mirror::require_ready(store.as_ref())
-        .await
-        .with_context(|| format!("DATABASE_URL {}", settings.database_url))?;
-    Ok(store)
-}
-
 fn number(matches: &ArgMatches) -> i64 {
     matches.get_one::<i64>("number").copied().unwrap_or_default()
 }
@@ -47,7 +34,7 @@ fn no_such(number: i64) -> Usage {
 }
 
 async fn list(matches: &ArgMatches) -> CommandResult {
-    let store = open_ready(matches).await?;
+    let store = mirror::open_to_look(load(matches)?).await?;
     let mut after = 0;
     let mut any = false;
     loop {
@@ -76,7 +63,11 @@ async fn list(matches: &ArgMatches) -> CommandResult {
 
 async fn show(matches: &ArgMatches) -> CommandResult {
     let number = number(matches);
-    let letter = open_ready(matches).await?.dead_letter(number).await?.ok_or_else(|| no_such(number))?;
+    let letter = mirror::open_to_look(load(matches)?)
+        .await?
+        .dead_letter(number)
+        .await?
+        .ok_or_else(|| no_such(number))?;
     if wants_json(matches) {
         line(as_json(&letter));
         return Ok(Ending::Done);
@@ -121,9 +112,11 @@ async fn replay(matches: &ArgMatches) -> CommandResult {
         Replay::Applied { present: true } => {
             ("applied", "the row is as Clerk says; the letter is gone", Ending::Done)
         }
-        Replay::Applied { present: false } => {
-            ("applied", "Clerk has no such user; row and letter are gone", Ending::Done)
-        }
+        Replay::Applied { present: false } => (
+            "applied",
+            "Clerk has no such user; the row is dealt with as [users] says, and the letter is gone",
+            Ending::Done,
+        ),
         Replay::NoUser => {
             ("no_user", "the event names no user, so there is nobody to read: drop it", Ending::Attention)
         }
@@ -143,7 +136,7 @@ async fn replay(matches: &ArgMatches) -> CommandResult {
 
 async fn forget(matches: &ArgMatches) -> CommandResult {
     let number = number(matches);
-    if !open_ready(matches).await?.drop_dead_letter(number).await? {
+    if !mirror::open_to_look(load(matches)?).await?.drop_dead_letter(number).await? {
         return Err(no_such(number).into());
     }
     if wants_json(matches) {

@@ -1,6 +1,6 @@
 //! `clerk-sync serve`.
 
-use super::chance;
+use super::{chance, upkeep};
 use crate::{
     cli::{CommandResult, Ending, Usage},
     http::{self, Public, admin, listener},
@@ -25,7 +25,6 @@ use tokio_util::sync::CancellationToken;
 
 const BIND_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_BIND_PAUSE: Duration = Duration::from_secs(30);
-const PURGE_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
 
 pub(crate) async fn run(loaded: Loaded, migrates: bool) -> CommandResult {
     let notes = loaded.notes.clone();
@@ -101,10 +100,8 @@ impl Service {
         let admin_listener = admin_listener.transpose()?;
         let reconciling =
             tokio::spawn(reconcile(mirror.clone(), schedule(&settings, &mirror)?, stop.clone()));
-        // Where rows outlive their users, tombstones tell them from rows that nobody accounts for.
-        let keeps_rows = mirror.engine.mapping().deletion().keeps_rows();
-        let keep_tombstones = settings.keep_tombstones.filter(|_| !keeps_rows);
-        let purging = tokio::spawn(purge_tombstones(mirror.clone(), keep_tombstones, stop.clone()));
+        let purging = tokio::spawn(upkeep::purge_tombstones(mirror.clone(), settings.keep_tombstones));
+        let carrying_out = tokio::spawn(upkeep::carry_out_deletions(mirror.clone()));
         let refused = match unbound {
             Some(_) => keep_binding(&mirror, &stop).await.err(),
             None => None,
@@ -119,6 +116,7 @@ impl Service {
             admin_listener.await.context("serving the admin address")?;
         }
         purging.abort();
+        carrying_out.abort();
         reconciling.await.context("reconciling")?;
         mirror.shut_down().await;
         match refused {
@@ -182,24 +180,6 @@ async fn keep_binding(mirror: &Mirror, stop: &CancellationToken) -> Result<(), B
             }
             result => return result,
         }
-    }
-}
-
-async fn purge_tombstones(mirror: Mirror, keep: Option<Duration>, stop: CancellationToken) {
-    let Some(keep) = keep else { return };
-    while !stop.is_cancelled() {
-        let before = mirror.clock.now_ms() - i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
-        loop {
-            match mirror.store.purge_tombstones(before).await {
-                Ok(0) => break,
-                Ok(purged) => tracing::info!(purged, "old tombstones were purged"),
-                Err(error) => {
-                    tracing::warn!(%error, "old tombstones were not purged");
-                    break;
-                }
-            }
-        }
-        mirror.clock.sleep(PURGE_EVERY).await;
     }
 }
 

@@ -11,7 +11,7 @@ use clap::ArgMatches;
 use clerk_auth::clock::{Clock as _, SystemClock};
 use clerk_sync::{
     reconcile::Overview,
-    store::{Lease, SchemaState, Store, Summary, TableFinding, TableProblem},
+    store::{Lease, PendingCount, SchemaState, Store, Summary, TableFinding, TableProblem},
 };
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
@@ -49,11 +49,12 @@ pub(crate) async fn run(loaded: Loaded, matches: &ArgMatches) -> CommandResult {
     let is_ready = schema.is_ready();
     let known = if is_ready {
         let overview = Overview::read(store.as_ref()).await.with_context(at_database)?;
-        Some((overview, store.lease().await.with_context(at_database)?))
+        let lease = store.lease().await.with_context(at_database)?;
+        Some((overview, lease, store.pending_count().await.with_context(at_database)?))
     } else {
         None
     };
-    let (overview, lease) = known.unwrap_or_default();
+    let (overview, lease, pending) = known.unwrap_or_default();
     let lease = lease.filter(|lease| !lease.expires_in.is_zero());
     let status = Status {
         database,
@@ -63,6 +64,7 @@ pub(crate) async fn run(loaded: Loaded, matches: &ArgMatches) -> CommandResult {
         summary,
         overview,
         lease,
+        pending,
         clerk: clerk_count(&settings, &store, is_ready).await,
         import: settings.import,
         now_ms: SystemClock::new().now_ms(),
@@ -101,6 +103,7 @@ struct Status {
     summary: Summary,
     overview: Overview,
     lease: Option<Lease>,
+    pending: PendingCount,
     /// Clerk's count of users, or why it is not known.
     clerk: Result<i64, String>,
     import: Import,
@@ -136,6 +139,7 @@ impl Status {
             "users": {"present": summary.present, "provisional": summary.provisional, "gone": summary.gone},
             "clerk_users": self.clerk.as_ref().ok(),
             "dead_letters": summary.dead_letters,
+            "pending_deletions": {"waiting": self.pending.waiting, "cancelled": self.pending.cancelled},
             "last_change": summary.last_change,
             "last_event_at": summary.last_event_at,
             "imported": overview.is_imported(),
@@ -205,6 +209,12 @@ impl Status {
             watermark.filter(|_| catch_up.completed_at.is_some()).unwrap_or_default()
         ));
         lines.push(format!("scrub          {}", self.scrub_line()));
+        if self.pending != PendingCount::default() {
+            lines.push(format!(
+                "held back      {} deletions, and {} were cancelled: clerk-sync deletions list",
+                self.pending.waiting, self.pending.cancelled
+            ));
+        }
         if overview.scrub.held > 0 {
             lines.push(format!(
                 "held           {0} deletions, more than CLERK_SYNC_MAX_DELETES: if these users are really gone, \

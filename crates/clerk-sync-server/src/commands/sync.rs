@@ -2,7 +2,7 @@
 
 use super::text::line;
 use crate::{
-    cli::{CommandResult, Ending, Usage, migrates, wants_json},
+    cli::{CommandResult, Ending, migrates, users, wants_json},
     mirror::{self, Mirror},
     settings::Loaded,
     telemetry,
@@ -20,10 +20,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(loaded: Loaded, matches: &ArgMatches) -> CommandResult {
-    let users = matches.get_many::<String>("user").unwrap_or_default();
-    let users: Vec<UserId> = users
-        .map(|id| UserId::try_new(id).map_err(|error| Usage(format!("{id:?} is no user id: {error}"))))
-        .collect::<Result<_, _>>()?;
+    let users = users(matches)?;
     let (settings, mapping) = mirror::checked(loaded)?;
     telemetry::start(&settings.log, settings.log_format);
     let store = mirror::ready_store(&settings, mapping, migrates(matches)).await?;
@@ -72,7 +69,7 @@ async fn sync(mirror: &Mirror, user: &UserId, force: bool) -> Report {
             _ => report("unchanged", "the row was as Clerk says already"),
         },
         Ok(Reread::Applied { present: false, .. }) => {
-            report("deleted", "Clerk has no such user; the row is gone")
+            report("deleted", "Clerk has no such user; the row is dealt with as [users] says")
         }
         Ok(Reread::AbsentNotYet) => match mirror.store.entry(user).await {
             Ok(None) => report("unknown", "neither Clerk nor this database has such a user"),

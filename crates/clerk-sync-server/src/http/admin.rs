@@ -36,6 +36,7 @@ pub(crate) struct Admin {
     listen: SocketAddr,
     registry: Arc<Registry>,
     dead_letters: Gauge,
+    pending_deletions: Gauge,
     last_event_age_seconds: Gauge,
     held_deletions: Gauge,
     tombstoned_alive: Gauge,
@@ -62,6 +63,8 @@ impl Admin {
             registry.register(name, help, gauge.clone());
             gauge
         };
+        let pending_deletions =
+            gauge("pending_deletions", "Deletions that wait for [users] delete_after to pass");
         let held_deletions = gauge(
             "held_deletions",
             "Users missing in Clerk who are kept until clerk-sync reconcile --confirm-deletes, because there are too many",
@@ -79,6 +82,7 @@ impl Admin {
             listen,
             registry: Arc::new(registry),
             dead_letters,
+            pending_deletions,
             last_event_age_seconds,
             held_deletions,
             tombstoned_alive,
@@ -95,6 +99,7 @@ impl Admin {
         let age = |at: Option<i64>| at.map_or(-1, |at| (self.mirror.clock.now_ms() - at).max(0) / 1000);
         if let Ok(gauges) = gauges {
             self.dead_letters.set(gauges.dead_letters);
+            self.pending_deletions.set(gauges.pending_deletions);
             let last = self.mirror.engine.last_event_ms().max(gauges.last_event_at);
             self.last_event_age_seconds.set(age(last));
         }

@@ -2,6 +2,7 @@
 
 use super::definition::{DEFINITIONS, DefaultValue, Definition};
 use super::users::{ColumnConfig, UsersConfig};
+use super::values::write_duration;
 
 /// How wide comments in the example get.
 const WIDTH: usize = 100;
@@ -64,6 +65,13 @@ pub fn example() -> String {
          too, if it is named), unless it is deleted_at:",
     );
     text.push_str("# on_delete_refused = \"mark\"\n# deleted_at = \"removed_at\"\n");
+    push_comment(
+        &mut text,
+        "For how long delete or anonymize is held back, in which clerk-sync deletions cancel takes it back. The user is \
+         deleted at once for clerk-sync and for sign-in checks; the row is marked meanwhile, if deleted_at is named. \
+         Without it nothing is held back:",
+    );
+    text.push_str("# delete_after = \"7d\"\n");
     push_comment(
         &mut text,
         "With create = false: whose a row is that was there before. Where a user has no row yet, the row of nobody (its id's \
@@ -148,6 +156,9 @@ pub(super) fn users_section(users: &UsersConfig) -> String {
     );
     if let Some(refused) = users.on_delete_refused {
         text.push_str(&format!("on_delete_refused = {}\n", quoted(refused.as_str())));
+    }
+    if let Some(after) = users.delete_after {
+        text.push_str(&format!("delete_after = {}\n", quoted(&write_duration(Some(after)))));
     }
     if let Some(column) = &users.deleted_at {
         text.push_str(&format!("deleted_at = {}\n", quoted(column)));

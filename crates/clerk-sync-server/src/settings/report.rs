@@ -205,6 +205,7 @@ fn users_json(users: &super::UsersConfig) -> Value {
         "create": users.create,
         "on_delete": users.on_delete.as_str(),
         "on_delete_refused": users.on_delete_refused.map(super::OnDelete::as_str),
+        "delete_after": users.delete_after.map(|after| super::values::write_duration(Some(after))),
         "deleted_at": users.deleted_at,
         "anonymize": users.anonymize.iter().map(|one| (one.column.clone(), one.value.to_json())).collect::<serde_json::Map<_, _>>(),
         "link": users.link.map(clerk_sync::mapping::LinkBy::name),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::problem::Source;
 use clerk_sync::mapping::LinkBy;
@@ -22,6 +23,8 @@ pub struct UsersConfig {
     pub on_delete: OnDelete,
     /// What happens to a row that other rows refer to, where deleting it is refused; none: a dead letter.
     pub on_delete_refused: Option<OnDelete>,
+    /// For how long what happens to the row is held back; none: it happens at once.
+    pub delete_after: Option<Duration>,
     /// The column that marks a row as deleted, if the file names one.
     pub deleted_at: Option<String>,
     /// What columns become when a row is anonymized; those that are not named become null.
@@ -49,6 +52,7 @@ impl Default for UsersConfig {
             create: true,
             on_delete: OnDelete::Delete,
             on_delete_refused: None,
+            delete_after: None,
             deleted_at: None,
             anonymize: Vec::new(),
             link: None,

@@ -15,6 +15,8 @@ mod doctor;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod held_back;
+#[cfg(test)]
 mod hosts;
 #[cfg(test)]
 mod lifecycle;

@@ -3,6 +3,7 @@
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 use super::Storage;
 use super::{Column, Fill, MappingError, OnDelete, Value, table};
+use std::time::Duration;
 
 /// What a deletion does to the row, as the settings say it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,9 @@ pub struct DeletionSpec {
     pub on_delete: OnDelete,
     /// What happens instead where other rows refer to it and the database refuses to delete it; `None`: a dead letter.
     pub on_refused: Option<OnDelete>,
+    /// For how long it is held back, by the database's clock; `None`: it happens at once. A row with a column for the mark
+    /// is marked meanwhile.
+    pub delete_after: Option<Duration>,
     /// The column that [`OnDelete::Mark`] sets, and [`OnDelete::Anonymize`] too where it is named.
     pub deleted_at: Option<String>,
     /// What mapped columns become under [`OnDelete::Anonymize`]; those that are not named become null. In texts `{id}`
@@ -20,7 +24,13 @@ pub struct DeletionSpec {
 
 impl Default for DeletionSpec {
     fn default() -> Self {
-        Self { on_delete: OnDelete::Delete, on_refused: None, deleted_at: None, replacements: Vec::new() }
+        Self {
+            on_delete: OnDelete::Delete,
+            on_refused: None,
+            delete_after: None,
+            deleted_at: None,
+            replacements: Vec::new(),
+        }
     }
 }
 
@@ -37,6 +47,8 @@ pub struct Deletion {
     pub on_delete: OnDelete,
     /// See [`DeletionSpec::on_refused`].
     pub on_refused: Option<OnDelete>,
+    /// See [`DeletionSpec::delete_after`].
+    pub delete_after: Option<Duration>,
     /// See [`DeletionSpec::deleted_at`].
     pub deleted_at: Option<String>,
     /// What each mapped column becomes, in order; `None` leaves it, as the key.
@@ -50,7 +62,7 @@ impl Deletion {
         fills: &[Fill],
         key: usize,
     ) -> Result<Self, MappingError> {
-        let DeletionSpec { on_delete, on_refused, deleted_at, replacements } = spec;
+        let DeletionSpec { on_delete, on_refused, delete_after, deleted_at, replacements } = spec;
         let does = |what: OnDelete| on_delete == what || on_refused == Some(what);
         if on_refused == Some(OnDelete::Delete) {
             return Err(MappingError::RefusedAgain);
@@ -58,8 +70,11 @@ impl Deletion {
         if on_refused.is_some() && on_delete != OnDelete::Delete {
             return Err(MappingError::NeverRefused);
         }
+        if delete_after.is_some() && matches!(on_delete, OnDelete::Mark | OnDelete::Keep) {
+            return Err(MappingError::NothingHeldBack);
+        }
         let marks = does(OnDelete::Mark);
-        if deleted_at.is_some() && !marks && !does(OnDelete::Anonymize) {
+        if deleted_at.is_some() && !marks && !does(OnDelete::Anonymize) && delete_after.is_none() {
             return Err(MappingError::NothingMarks);
         }
         if !replacements.is_empty() && !does(OnDelete::Anonymize) {
@@ -89,12 +104,22 @@ impl Deletion {
             }
             replaced[position] = Some(value);
         }
-        Ok(Self { on_delete, on_refused, deleted_at, replacements: replaced })
+        Ok(Self { on_delete, on_refused, delete_after, deleted_at, replacements: replaced })
     }
 
-    /// Whether a row may outlive its user.
+    /// Whether a row may outlive its user for good, so that only the tombstone tells it from one that nobody accounts for.
+    /// Rows that are merely held back have an entry of their own, see [`crate::store::PendingDeletions`].
     pub fn keeps_rows(&self) -> bool {
         self.on_delete != OnDelete::Delete || self.on_refused.is_some()
+    }
+
+    /// What is done to the row when the deletion is heard of.
+    pub(crate) fn at_once(&self) -> OnDelete {
+        match (self.delete_after, &self.deleted_at) {
+            (None, _) => self.on_delete,
+            (Some(_), Some(_)) => OnDelete::Mark,
+            (Some(_), None) => OnDelete::Keep,
+        }
     }
 
     /// Whether a column takes a replacement for an id of so many characters.
@@ -139,6 +164,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_held_back_is_marked_meanwhile_where_there_is_a_column_for_it() {
+        let held = |on_delete, deleted_at: Option<&str>, on_refused| {
+            let deleted_at = deleted_at.map(str::to_owned);
+            let delete_after = Some(Duration::from_secs(1));
+            let spec = DeletionSpec { delete_after, deleted_at, on_refused, ..spec(on_delete) };
+            checked(spec).expect("fine").at_once()
+        };
+        assert_eq!(held(OnDelete::Delete, None, None), OnDelete::Keep);
+        assert_eq!(held(OnDelete::Anonymize, None, None), OnDelete::Keep);
+        assert_eq!(held(OnDelete::Delete, Some("gone"), None), OnDelete::Mark);
+        assert_eq!(held(OnDelete::Anonymize, Some("gone"), None), OnDelete::Mark);
+        assert_eq!(held(OnDelete::Delete, None, Some(OnDelete::Mark)), OnDelete::Mark);
+        assert_eq!(checked(spec(OnDelete::Anonymize)).expect("fine").at_once(), OnDelete::Anonymize);
+    }
+
+    #[test]
     fn what_is_not_replaced_becomes_null_and_the_key_stays() {
         let gone = Value::Text("gone".to_owned());
         let replacements = vec![("email".to_owned(), gone.clone())];
@@ -165,6 +206,14 @@ mod tests {
             (
                 DeletionSpec { deleted_at: Some("a".to_owned()), ..spec(OnDelete::Delete) },
                 MappingError::NothingMarks,
+            ),
+            (
+                DeletionSpec { delete_after: Some(Duration::from_secs(1)), ..spec(OnDelete::Mark) },
+                MappingError::NothingHeldBack,
+            ),
+            (
+                DeletionSpec { delete_after: Some(Duration::from_secs(1)), ..spec(OnDelete::Keep) },
+                MappingError::NothingHeldBack,
             ),
             (
                 DeletionSpec { deleted_at: Some("Email".to_owned()), ..spec(OnDelete::Mark) },

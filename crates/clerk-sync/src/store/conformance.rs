@@ -4,6 +4,7 @@
 //!
 //! ```
 //! use clerk_auth::clock::SystemClock;
+//! use clerk_sync::mapping::DeletionSpec;
 //! use clerk_sync::store::{Store, conformance::{self, Fixture}, memory::MemoryStore};
 //! use std::sync::Arc;
 //!
@@ -18,6 +19,10 @@
 //!
 //!     async fn require_unique(&self, _column: &str) -> bool {
 //!         false
+//!     }
+//!
+//!     async fn deleting(&self, _deletion: DeletionSpec) -> Arc<dyn Store> {
+//!         Arc::clone(&self.0)
 //!     }
 //!
 //!     async fn run_sql(&self, _sql: &str) -> bool {
@@ -36,7 +41,7 @@
 
 use super::{Applied, Store};
 use crate::{
-    mapping::{Column, Kind, Mapping, MappingSpec, Value},
+    mapping::{Column, DeletionSpec, Kind, Mapping, MappingSpec, Value},
     observation::{Flow, Observation},
     user_id::UserId,
 };
@@ -53,6 +58,7 @@ pub mod letters;
 pub mod meta;
 pub mod notes;
 pub mod order;
+pub mod pending;
 pub mod shares;
 pub mod unique;
 pub mod values;
@@ -66,6 +72,9 @@ pub trait Fixture: fmt::Debug + Send + Sync {
 
     /// Makes a column of the users table unique. False where the store knows no such thing.
     async fn require_unique(&self, column: &str) -> bool;
+
+    /// The same tables, by a store that deletes as `deletion` says.
+    async fn deleting(&self, deletion: DeletionSpec) -> Arc<dyn Store>;
 
     /// Runs a statement behind the store's back, as a person would. False where there is no SQL.
     async fn run_sql(&self, sql: &str) -> bool;
@@ -206,6 +215,13 @@ macro_rules! store_promises {
             inventory: [
                 stored_users_are_seen_whole, five_hundred_are_stored_at_once, the_living_are_listed_by_creation,
                 the_undated_are_listed_by_id, strays_are_found_among_other_rows, the_living_are_counted,
+            ];
+            pending: [
+                what_is_held_back_stays_until_it_is_due, a_cancelled_row_stays_for_good, who_comes_back_is_spared,
+                the_first_time_stands, tombstones_wait_for_what_is_pending, what_is_pending_is_no_stray,
+                a_row_of_the_living_is_not_carried_out, a_value_held_back_is_free, what_is_due_is_anonymized,
+                what_is_put_off_is_not_due, pending_deletions_are_listed_by_id, letters_go_with_the_row,
+                many_carry_out_each_once, carrying_out_cut_short_is_all_or_nothing,
             ];
             shares: [
                 deciders_are_serialised, a_share_is_replaced_by_the_next, shares_that_ran_out_are_removed,

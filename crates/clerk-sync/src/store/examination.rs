@@ -23,10 +23,11 @@ pub struct Rights {
 
 /// Our own tables, each with a column of it.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
-pub(super) const OUR_TABLES: [(&str, &str); 7] = [
+pub(super) const OUR_TABLES: [(&str, &str); 8] = [
     ("clerk_sync_users", "user_id"),
     ("clerk_sync_changes", "number"),
     ("clerk_sync_dead_letters", "number"),
+    ("clerk_sync_pending_deletions", "user_id"),
     ("clerk_sync_runs", "run"),
     ("clerk_sync_lease", "id"),
     ("clerk_sync_shares", "process"),

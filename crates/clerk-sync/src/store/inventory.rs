@@ -59,7 +59,8 @@ pub trait Inventory {
     async fn undated(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<UserId>, StoreError>;
 
     /// Ids in the users table that no living entry of the ledger stands for, by id, from the first id greater than
-    /// `after` on; at most `limit`. Ids that cannot be Clerk's are left out.
+    /// `after` on; at most `limit`. Ids that cannot be Clerk's are left out, and users whose deletion is pending or was
+    /// cancelled.
     ///
     /// Where there are few, this reads the table to its end, some ten thousand rows at a time, and may take longer than
     /// the 15 s of other methods.

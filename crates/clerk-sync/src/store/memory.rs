@@ -5,7 +5,7 @@ use super::{
     Presence, SchemaState, Store, StoreError, Summary, plan,
 };
 use crate::{
-    mapping::{ID_PLACE, Mapping, OnDelete, Row, Value},
+    mapping::{Mapping, Row, Value},
     observation::Observation,
     rule::{Change, State},
     user_id::UserId,
@@ -19,6 +19,7 @@ use std::{
 
 mod desk;
 mod inventory;
+mod pending;
 mod unique;
 
 use desk::Desk;
@@ -28,7 +29,7 @@ use desk::Desk;
 pub struct MemoryStore {
     mapping: Arc<Mapping>,
     clock: Arc<dyn Clock>,
-    tables: Mutex<Tables>,
+    tables: Arc<Mutex<Tables>>,
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +39,8 @@ struct Tables {
     feed: Vec<FeedEntry>,
     dead_letters: BTreeMap<i64, NewDeadLetter>,
     last_letter: i64,
+    /// When each is due, Unix ms by the store's clock; `None` where it was cancelled.
+    pending: BTreeMap<UserId, Option<i64>>,
     binding: Option<Binding>,
     last_event_at: Option<i64>,
     desk: Desk,
@@ -48,29 +51,13 @@ struct Tables {
 impl MemoryStore {
     /// An empty store. `clock` dates the feed's entries.
     pub fn new(mapping: Arc<Mapping>, clock: Arc<dyn Clock>) -> Self {
-        Self { mapping, clock, tables: Mutex::default() }
+        Self { mapping, clock, tables: Arc::default() }
     }
 
-    /// What a deletion does to a row. It has no column for a mark.
-    fn remove_row(&self, rows: &mut BTreeMap<UserId, Row>, user: &UserId) {
-        let deletion = self.mapping.deletion();
-        match deletion.on_delete {
-            OnDelete::Delete => {
-                rows.remove(user);
-            }
-            OnDelete::Anonymize => {
-                let values = rows.get_mut(user).into_iter().flat_map(|row| row.iter_mut());
-                for (value, replacement) in values.zip(&deletion.replacements) {
-                    if let Some(replacement) = replacement {
-                        *value = match replacement {
-                            Value::Text(text) => Value::Text(text.replace(ID_PLACE, user.as_str())),
-                            replacement => replacement.clone(),
-                        };
-                    }
-                }
-            }
-            OnDelete::Mark | OnDelete::Keep => {}
-        }
+    /// The same tables, written by another mapping of the same columns: what the settings were, or will be.
+    #[must_use]
+    pub fn with_mapping(&self, mapping: Arc<Mapping>) -> Self {
+        Self { mapping, clock: Arc::clone(&self.clock), tables: Arc::clone(&self.tables) }
     }
 
     /// Somebody writes or deletes a row by hand.
@@ -114,8 +101,18 @@ impl MemoryStore {
         for planned in plan.rows {
             tables.rows.insert(planned.user.clone(), planned.row.clone());
         }
+        for user in plan.lifted {
+            tables.pending.remove(user);
+        }
         for user in plan.deleted {
-            self.remove_row(&mut tables.rows, user);
+            tables.delete(user, self.mapping.deletion(), self.clock.now_ms());
+            // Where rows outlive their users, those of users who are gone give up what is unique.
+            let row = tables.rows.get_mut(user).filter(|_| moves);
+            for (position, value) in row.into_iter().flat_map(|row| row.iter_mut().enumerate()) {
+                if tables.unique.contains(&position) {
+                    *value = Value::Null;
+                }
+            }
         }
         tables
             .dead_letters
@@ -228,18 +225,24 @@ impl Store for MemoryStore {
     }
 
     async fn purge_tombstones(&self, as_of: i64) -> Result<u64, StoreError> {
-        let mut tables = self.tables();
+        let mut guard = self.tables();
+        let tables = &mut *guard;
         let before = tables.ledger.len();
-        tables.ledger.retain(|_, entry| {
+        tables.ledger.retain(|user, entry| {
             let version = entry.standing.version;
-            version.state != State::Gone || version.as_of >= as_of
+            let is_old = version.state == State::Gone && version.as_of < as_of;
+            !is_old || tables.pending.contains_key(user)
         });
         Ok((before - tables.ledger.len()) as u64)
     }
 
     async fn gauges(&self) -> Result<Gauges, StoreError> {
         let tables = self.tables();
-        Ok(Gauges { dead_letters: tables.dead_letters.len() as i64, last_event_at: tables.last_event_at })
+        Ok(Gauges {
+            dead_letters: tables.dead_letters.len() as i64,
+            pending_deletions: tables.waiting(),
+            last_event_at: tables.last_event_at,
+        })
     }
 
     async fn summary(&self) -> Result<Summary, StoreError> {

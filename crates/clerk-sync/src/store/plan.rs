@@ -22,6 +22,8 @@ pub(super) struct Plan<'a> {
     pub(super) rows: Vec<PlannedRow<'a>>,
     /// Rows to delete.
     pub(super) deleted: Vec<&'a UserId>,
+    /// Users whose rows are written though they were gone: nothing of theirs is to be deleted any more.
+    pub(super) lifted: Vec<&'a UserId>,
     /// The feed's new entries.
     pub(super) changes: Vec<PlannedChange<'a>>,
     /// Users whose dead letters have become void.
@@ -175,6 +177,9 @@ fn plan_user<'a>(
     match &by.row {
         Some(row) => {
             let existed = standing_before.is_some_and(|before| before.version.state != State::Gone);
+            if standing_before.is_some_and(|before| before.version.state == State::Gone) {
+                plan.lifted.push(user);
+            }
             plan.rows.push(PlannedRow {
                 user,
                 row,

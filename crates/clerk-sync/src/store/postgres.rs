@@ -17,6 +17,7 @@ mod inventory;
 mod linking;
 mod meta;
 mod migrate;
+mod pending;
 mod read;
 mod unique;
 mod write;

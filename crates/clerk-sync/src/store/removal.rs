@@ -24,9 +24,12 @@ pub(super) struct Removal {
 /// What happens to rows, and what happens instead where other rows refer to them. `None` inside: nothing.
 #[derive(Debug, Clone)]
 pub(super) struct Removals {
-    pub(super) usual: Option<Removal>,
+    /// When a deletion is heard of.
+    at_once: Option<Removal>,
+    /// When one that was held back is due.
+    due: Option<Removal>,
     /// `None` where there is no way out.
-    pub(super) refused: Option<Option<Removal>>,
+    refused: Option<Option<Removal>>,
 }
 
 impl Removals {
@@ -40,16 +43,26 @@ impl Removals {
     ) -> Self {
         let removal = |policy| Removal::new(mapping, fit, dialect, policy, among, now);
         Self {
-            usual: removal(mapping.deletion().on_delete),
+            at_once: removal(mapping.deletion().at_once()),
+            due: removal(mapping.deletion().on_delete),
             refused: mapping.deletion().on_refused.map(removal),
         }
     }
 
-    /// What is done now. `was_refused`: the usual was tried.
+    /// What is done when a deletion is heard of. `was_refused`: that was tried.
     pub(super) fn of(&self, was_refused: bool) -> Option<&Removal> {
+        self.unless_refused(&self.at_once, was_refused)
+    }
+
+    /// What is done when one that was held back is due. `was_refused`: that was tried.
+    pub(super) fn due(&self, was_refused: bool) -> Option<&Removal> {
+        self.unless_refused(&self.due, was_refused)
+    }
+
+    fn unless_refused<'a>(&'a self, usual: &'a Option<Removal>, was_refused: bool) -> Option<&'a Removal> {
         match &self.refused {
             Some(refused) if was_refused => refused.as_ref(),
-            _ => self.usual.as_ref(),
+            _ => usual.as_ref(),
         }
     }
 }
@@ -80,15 +93,16 @@ impl Removal {
         let key = dialect.name(&mapping.key().name);
         let mark = mapping.deletion().deleted_at.iter().zip(&fit.deleted_at);
         let mark = mark.map(|(name, held)| (dialect.name(name), now(held.storage).to_owned())).next();
+        let spared = spared(&key, dialect);
         let (set, after) = match policy {
             OnDelete::Keep => return None,
             OnDelete::Delete => {
                 let before = format!("delete from {table} where {key} {among} ");
-                return Some(Self { before, after: String::new() });
+                return Some(Self { before, after: spared });
             }
             OnDelete::Mark => {
                 let (name, now) = mark?;
-                let after = format!(" and {name} is null");
+                let after = format!(" and {name} is null{spared}");
                 (vec![format!("{name} = {now}")], after)
             }
             OnDelete::Anonymize => {
@@ -100,7 +114,7 @@ impl Removal {
                 });
                 // The first mark stays.
                 let mark = mark.map(|(name, now)| format!("{name} = coalesce({name}, {now})"));
-                (replaced.chain(mark).collect(), String::new())
+                (replaced.chain(mark).collect(), spared)
             }
         };
         if set.is_empty() {
@@ -109,6 +123,15 @@ impl Removal {
         let before = format!("update {table} set {} where {key} {among} ", set.join(", "));
         Some(Self { before, after })
     }
+}
+
+/// Whoever an operator has cancelled the deletion of, is spared whatever the settings say since.
+fn spared(key: &str, dialect: Dialect) -> String {
+    // An adopted key may have another collation, and PostgreSQL would not know which of the two counts.
+    let collation = if dialect == Dialect::Postgres { " collate \"C\"" } else { "" };
+    format!(
+        " and {key} not in (select user_id{collation} from clerk_sync_pending_deletions where due_at is null)"
+    )
 }
 
 /// A value in SQL.
@@ -151,11 +174,19 @@ mod tests {
     use super::*;
     use crate::mapping::{Column, DeletionSpec, MappingSpec};
     use rstest::rstest;
+    use std::time::Duration;
 
-    fn removal(policy: OnDelete, deleted_at: Option<&str>, dialect: Dialect) -> Option<Removal> {
+    fn removals(deletion: DeletionSpec, dialect: Dialect) -> Removals {
         let columns = [("clerk_id", "id"), ("email", "primary_email_address"), ("name", "full_name")];
         let columns =
             columns.iter().map(|(name, source)| Column::from_source(name, source).expect("a source"));
+        let spec = MappingSpec { columns: columns.collect(), deletion, ..MappingSpec::default() };
+        let mapping = Mapping::try_new(spec).expect("a mapping");
+        let fit = Fit::made_by_us(&mapping, dialect);
+        Removals::new(&mapping, &fit, dialect, "in", |_| "now()")
+    }
+
+    fn removal(policy: OnDelete, deleted_at: Option<&str>, dialect: Dialect) -> Option<Removal> {
         let replacement = Value::Text("it's {id}\\".to_owned());
         let anonymizes = policy == OnDelete::Anonymize;
         let deletion = DeletionSpec {
@@ -164,10 +195,7 @@ mod tests {
             replacements: if anonymizes { vec![("email".to_owned(), replacement)] } else { Vec::new() },
             ..DeletionSpec::default()
         };
-        let spec = MappingSpec { columns: columns.collect(), deletion, ..MappingSpec::default() };
-        let mapping = Mapping::try_new(spec).expect("a mapping");
-        let fit = Fit::made_by_us(&mapping, dialect);
-        Removals::new(&mapping, &fit, dialect, "in", |_| "now()").usual
+        removals(deletion, dialect).of(false).cloned()
     }
 
     #[test]
@@ -176,7 +204,11 @@ mod tests {
         assert_eq!(delete.before, "delete from \"users\" where \"clerk_id\" in ");
         let mark = removal(OnDelete::Mark, None, Dialect::MySql).expect("a statement");
         assert_eq!(mark.before, "update `users` set `deleted_at` = now() where `clerk_id` in ");
-        assert_eq!(mark.after, " and `deleted_at` is null");
+        assert!(
+            mark.after.starts_with(" and `deleted_at` is null and `clerk_id` not in ("),
+            "{}",
+            mark.after
+        );
         assert_eq!(removal(OnDelete::Keep, None, Dialect::Sqlite), None);
     }
 
@@ -187,6 +219,22 @@ mod tests {
     fn values_are_replaced_with_the_id_in_its_place(#[case] dialect: Dialect, #[case] set: &str) {
         let anonymize = removal(OnDelete::Anonymize, None, dialect).expect("a statement");
         assert!(anonymize.before.contains(set), "{}", anonymize.before);
+    }
+
+    #[test]
+    fn what_is_held_back_is_at_most_marked_at_once_and_has_its_way_out_when_it_is_due() {
+        let held = |deleted_at: Option<&str>| DeletionSpec {
+            delete_after: Some(Duration::from_secs(1)),
+            deleted_at: deleted_at.map(str::to_owned),
+            ..DeletionSpec::default()
+        };
+        let untouched = removals(held(None), Dialect::Sqlite);
+        assert_eq!(untouched.of(false), None);
+        assert!(untouched.due(false).is_some_and(|due| due.before.starts_with("delete from")));
+        let marked = removals(held(Some("gone")), Dialect::Sqlite);
+        assert!(marked.of(false).is_some_and(|mark| mark.before.contains("\"gone\" = now()")));
+        let spec = DeletionSpec { on_refused: Some(OnDelete::Keep), ..held(None) };
+        assert_eq!(removals(spec, Dialect::Sqlite).due(true), None);
     }
 
     #[test]

@@ -13,9 +13,11 @@ use crate::{
 
 mod desk;
 mod listing;
+mod pending;
 
 pub(super) use desk::{read_lease, read_progress, read_shares};
 pub(super) use listing::{LivingRange, read_living, read_stored, read_user};
+pub(super) use pending::{read_pending, read_pending_count};
 
 /// One row of an answer, by position. Every statement selects columns that read as one of these.
 pub(super) trait Cells {
@@ -164,11 +166,12 @@ pub(super) fn read_letter(row: &impl Cells) -> Result<DeadLetter, StoreError> {
     Ok(DeadLetter { number: cell(row.integer(0), "clerk_sync_dead_letters.number")?, letter })
 }
 
-/// Reads `dead_letters, last_event_at`.
+/// Reads `dead_letters, last_event_at, pending_deletions`.
 pub(super) fn read_gauges(row: &impl Cells) -> Result<Gauges, StoreError> {
     Ok(Gauges {
         dead_letters: cell(row.integer(0), "clerk_sync_dead_letters")?,
         last_event_at: optional(row.integer(1), "clerk_sync_meta.last_event_at")?,
+        pending_deletions: cell(row.integer(2), "clerk_sync_pending_deletions")?,
     })
 }
 

@@ -47,6 +47,7 @@ pub(super) mod sql {
     use crate::{
         mapping::{Mapping, quoted},
         observation::Observation,
+        rule::State,
         user_id::UserId,
     };
     use std::collections::BTreeSet;
@@ -96,8 +97,11 @@ pub(super) mod sql {
             quote: char,
         ) -> Vec<(String, Vec<&'a UserId>)> {
             let written: Vec<&UserId> = plan.rows.iter().map(|planned| planned.user).collect();
-            let gone = set.iter().filter(|it| mapping.deletion().keeps_rows() && it.row.is_none());
-            let gone: BTreeSet<&UserId> = gone.map(|observation| &observation.user).collect();
+            // Of a row that was deleted just now there is nothing left to give up.
+            let gone = set.iter().zip(&plan.applied).filter(|(_, applied)| {
+                applied.standing.is_some_and(|standing| standing.state == State::Gone)
+            });
+            let gone: BTreeSet<&UserId> = gone.map(|(observation, _)| &observation.user).collect();
             let kept = gone.into_iter().filter(|user| !written.contains(user)).collect();
             let each = [(&self.written, written), (&self.kept, kept)].into_iter();
             each.filter(|(_, users)| !users.is_empty())

@@ -5,11 +5,12 @@ use clerk_sync::{
     mapping::{Column, DeletionSpec, Mapping, MappingSpec, OnDelete, Row, Value},
     observation::{Flow, Observation},
     rule::Change,
-    store::{Store, StoreErrorKind, conformance::Fixture as _},
+    store::{CarryOut, Store, StoreErrorKind, conformance::Fixture as _},
     user_id::UserId,
 };
 use rstest::rstest;
 use serde_json::json;
+use std::time::Duration;
 
 /// `orders` refers to users, and lets none go.
 fn ddl(kind: Kind) -> String {
@@ -378,4 +379,69 @@ async fn a_partial_index_takes_nothing_but_its_own_columns_from_a_marked_row(
         assert!(!holders.is_empty());
         assert!(holders.iter().all(|holder| holder.user == Some(user("user_2"))), "{holders:?}");
     }
+}
+
+/// A column for the mark says so at once, and the row goes when its time has come. Back again, it is not marked any more.
+#[rstest]
+#[tokio::test]
+async fn a_row_that_is_held_back_is_marked_meanwhile(
+    #[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind,
+    #[values(OnDelete::Delete, OnDelete::Anonymize)] on_delete: OnDelete,
+) {
+    let held = DeletionSpec { on_delete, delete_after: Some(Duration::ZERO), ..anonymizing() };
+    let replacements = if on_delete == OnDelete::Delete { Vec::new() } else { held.replacements.clone() };
+    let database = adopting(kind, &ddl(kind), spec(DeletionSpec { replacements, ..held })).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    store.commit(&[seen(mapping, "user_1", 1)]).await.unwrap();
+    let before = row(store.as_ref(), "user_1").await;
+    store.commit(&[gone(mapping, "user_1", 5)]).await.unwrap();
+    assert_marked(&database, true).await;
+    assert_eq!(row(store.as_ref(), "user_1").await, before, "its values stay");
+    let mut back = seen(mapping, "user_1", 20);
+    back.claim.lifts_as_of = Some(9);
+    store.commit(&[back]).await.unwrap();
+    assert_marked(&database, false).await;
+
+    store.commit(&[gone(mapping, "user_1", 30)]).await.unwrap();
+    let due = store.due_deletions(10).await.unwrap();
+    assert_eq!(store.carry_out(&due, CarryOut::WhenDue).await.unwrap(), [user("user_1")]);
+    match on_delete {
+        OnDelete::Delete => assert_eq!(row(store.as_ref(), "user_1").await, None),
+        _ => {
+            assert_marked(&database, true).await;
+            let email = Value::Text("user_1@deleted.invalid".to_owned());
+            assert_eq!(row(store.as_ref(), "user_1").await.unwrap()[1], email);
+        }
+    }
+}
+
+/// Nothing is refused when the deletion is heard of; when it is due, one bad row is told apart from its neighbours.
+#[rstest]
+#[case(Kind::Postgres, "")]
+#[case(Kind::Mysql, "")]
+#[case(Kind::Sqlite, "")]
+#[case(Kind::Postgres, "deferrable initially deferred")]
+#[case(Kind::Sqlite, "deferrable initially deferred")]
+#[tokio::test]
+async fn a_row_that_others_refer_to_is_refused_when_it_is_due(#[case] kind: Kind, #[case] deferred: &str) {
+    let held = DeletionSpec { delete_after: Some(Duration::ZERO), ..DeletionSpec::default() };
+    let database = adopting(kind, &ddl_with(kind, deferred), spec(held.clone())).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    store.commit(&["user_1", "user_2"].map(|id| seen(mapping, id, 1))).await.unwrap();
+    database.run_sql("insert into orders values (1, 'user_1')").await;
+    store.commit(&["user_1", "user_2"].map(|id| gone(mapping, id, 5))).await.unwrap();
+    for users in [vec![user("user_1"), user("user_2")], vec![user("user_1")]] {
+        let refused = store.carry_out(&users, CarryOut::WhenDue).await.expect_err("an order refers to it");
+        assert!(matches!(refused.kind(), StoreErrorKind::Referenced { .. }), "{refused:?}");
+        assert_eq!(store.pending_count().await.unwrap().waiting, 2, "nothing of it is done");
+        assert!(row(store.as_ref(), "user_2").await.is_some());
+    }
+    assert_eq!(store.carry_out(&[user("user_2")], CarryOut::WhenDue).await.unwrap(), [user("user_2")]);
+    assert!(row(store.as_ref(), "user_1").await.is_some());
+
+    let way_out = DeletionSpec { on_refused: Some(OnDelete::Mark), ..held };
+    let store = database.deleting(way_out).await;
+    assert_eq!(store.carry_out(&[user("user_1")], CarryOut::WhenDue).await.unwrap(), [user("user_1")]);
+    assert_marked(&database, true).await;
+    assert_eq!(store.pending_count().await.unwrap().waiting, 0);
 }

@@ -8,7 +8,7 @@
 
 use clerk_sync::{
     database_url::DatabaseUrl,
-    mapping::Mapping,
+    mapping::{DeletionSpec, Mapping},
     store::{
         self, Store,
         conformance::{self, Fixture},
@@ -40,6 +40,13 @@ pub(crate) fn server(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
         panic!("{variable} is not set: run ./scripts/test, which starts the databases itself")
     })
+}
+
+/// The same tables as `store`'s, by a store that deletes as `deletion` says.
+pub(crate) async fn deleting(url: &str, store: &dyn Store, deletion: DeletionSpec) -> Arc<dyn Store> {
+    let mapping = Arc::new(store.mapping().deleting(deletion).expect("a mapping"));
+    let store = store::open(&DatabaseUrl::parse(url).expect("a URL"), mapping).await.expect("a store");
+    store.fitted().await.expect("it fits").unwrap_or(store)
 }
 
 impl Database {
@@ -104,6 +111,10 @@ impl Fixture for Database {
 
     async fn require_unique(&self, column: &str) -> bool {
         self.run_sql(&format!("create unique index users_by_{column} on users ({column})")).await
+    }
+
+    async fn deleting(&self, deletion: DeletionSpec) -> Arc<dyn Store> {
+        deleting(&self.url, self.store.as_ref(), deletion).await
     }
 
     async fn run_sql(&self, sql: &str) -> bool {

@@ -6,7 +6,7 @@ use clerk_sync::{
     database_url::DatabaseUrl,
     observation::{Flow, Observation},
     store::{
-        self, Entry, FeedPage, Store,
+        self, Entry, FeedPage, PendingCount, Store,
         conformance::{self, Fixture},
     },
     user_id::UserId,
@@ -14,12 +14,13 @@ use clerk_sync::{
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "users",
     "clerk_sync_meta",
     "clerk_sync_users",
     "clerk_sync_changes",
     "clerk_sync_dead_letters",
+    "clerk_sync_pending_deletions",
     "clerk_sync_lease",
     "clerk_sync_runs",
     "clerk_sync_shares",
@@ -36,14 +37,35 @@ fn seen(i: i64) -> Observation {
     Observation::present(mapped, &mapping, 100 + i, Flow::Webhook)
 }
 
-/// Empties the database and runs what version 1 printed for an empty one. `second`: the migration it did not have.
-async fn made_by_version_1(database: &Database, second: &str) -> Arc<dyn Store> {
+/// Deletes the users 0, 3, 6 ... as version 1 did; today's program asks a table that came later.
+async fn delete_as_version_1(database: &Database) {
+    let users = (0..100).map(|i| user(3 * i));
+    let ids: Vec<String> = users.clone().map(|user| format!("'{user}'")).collect();
+    let ids = ids.join(", ");
+    database.run_sql(&format!("delete from users where clerk_id in ({ids})")).await;
+    let gone = "state = 2, updated_at = 0, as_of = 900, created_at = null";
+    database.run_sql(&format!("update clerk_sync_users set {gone} where user_id in ({ids})")).await;
+    let changes = users
+        .zip(301..)
+        .map(|(user, number)| format!("({number}, '{user}', 'deleted', 'webhook', null, null, 900, 1)"));
+    let changes: Vec<String> = changes.collect();
+    database.run_sql(&format!("insert into clerk_sync_changes values {}", changes.join(", "))).await;
+    database.run_sql("update clerk_sync_meta set last_change = 400").await;
+}
+
+/// Empties the database and runs what version 1 printed for an empty one. `later`: the migrations it did not have.
+async fn made_by_version_1(database: &Database, later: [&str; 2]) -> Arc<dyn Store> {
     for table in TABLES {
         database.run_sql(&format!("drop table {table}")).await;
     }
     let script = database.store.migration_sql();
-    let first = script.replace(second, "").replace("update clerk_sync_meta set schema_version = 2;", "");
-    assert!(script.contains("clerk_sync_lease") && !first.contains("clerk_sync_lease"));
+    let mut first = later.iter().fold(script.clone(), |script, migration| script.replace(migration, ""));
+    for version in [2, 3] {
+        first = first.replace(&format!("update clerk_sync_meta set schema_version = {version};"), "");
+    }
+    for table in ["clerk_sync_lease", "clerk_sync_pending_deletions"] {
+        assert!(script.contains(table) && !first.contains(table));
+    }
     database.run_sql(&first).await;
     let url = DatabaseUrl::parse(&database.url).expect("a URL");
     store::open(&url, conformance::mapping()).await.expect("a store")
@@ -58,24 +80,23 @@ async fn everything(store: &dyn Store) -> (Vec<Option<Entry>>, Vec<clerk_sync::m
     (entries, rows, store.changes(0, 1_000).await.expect("the feed"))
 }
 
-async fn loses_nothing(database: Database, second: &str) {
-    let store = made_by_version_1(&database, second).await;
+async fn loses_nothing(database: Database, later: [&str; 2]) {
+    let store = made_by_version_1(&database, later).await;
     let state = store.schema().await.expect("the schema");
-    assert_eq!((state.found, state.known, state.is_ready()), (1, 2, false));
+    assert_eq!((state.found, state.known, state.is_ready()), (1, 3, false));
     store.commit(&(0..300).map(seen).collect::<Vec<_>>()).await.expect("written by version 1");
-    let mapping = conformance::mapping();
-    let gone: Vec<_> =
-        (0..100).map(|i| Observation::gone(user(3 * i), &mapping, 900, Flow::Webhook)).collect();
-    store.commit(&gone).await.expect("deleted by version 1");
+    delete_as_version_1(&database).await;
     store.note_event(77).await.expect("noted by version 1");
     let before = everything(&*store).await;
     assert_eq!((before.1.len(), before.2.last_number), (200, 400));
 
-    assert_eq!(store.migrate().await.expect("migrated"), ["schema 2: reconciling"]);
+    let done = ["schema 2: reconciling", "schema 3: deletions held back"];
+    assert_eq!(store.migrate().await.expect("migrated"), done);
     assert!(store.schema().await.expect("the schema").is_ready());
     assert_eq!(everything(&*store).await, before);
     assert_eq!(store.gauges().await.expect("gauges").last_event_at, Some(77));
     assert_eq!(store.living_count().await.expect("a count"), 200);
+    assert_eq!(store.pending_count().await.expect("a count"), PendingCount::default());
     let living = store.living(0, None, None, 2).await.expect("living users");
     assert_eq!(living.iter().map(|living| living.created_at).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(store.lease().await.expect("no lease"), None);
@@ -86,7 +107,7 @@ async fn loses_nothing(database: Database, second: &str) {
     if store.name() == "MySQL" {
         // Cut short before the version was written.
         database.run_sql("update clerk_sync_meta set schema_version = 1").await;
-        assert_eq!(store.migrate().await.expect("migrated again"), ["schema 2: reconciling"]);
+        assert_eq!(store.migrate().await.expect("migrated again"), done);
         assert_eq!(store.lease().await.expect("the lease").expect("taken").token, 1);
         assert_eq!(everything(&*store).await, before);
     }
@@ -95,17 +116,20 @@ async fn loses_nothing(database: Database, second: &str) {
 #[tokio::test]
 async fn version_1_on_sqlite_loses_nothing() {
     let second = include_str!("../../migrations/sqlite/0002_reconcile.sql");
-    loses_nothing(databases::sqlite().await, second).await;
+    let third = include_str!("../../migrations/sqlite/0003_pending_deletions.sql");
+    loses_nothing(databases::sqlite().await, [second, third]).await;
 }
 
 #[tokio::test]
 async fn version_1_on_postgres_loses_nothing() {
     let second = include_str!("../../migrations/postgres/0002_reconcile.sql");
-    loses_nothing(databases::postgres().await, second).await;
+    let third = include_str!("../../migrations/postgres/0003_pending_deletions.sql");
+    loses_nothing(databases::postgres().await, [second, third]).await;
 }
 
 #[tokio::test]
 async fn version_1_on_mysql_loses_nothing() {
     let second = include_str!("../../migrations/mysql/0002_reconcile.sql");
-    loses_nothing(databases::mysql().await, second).await;
+    let third = include_str!("../../migrations/mysql/0003_pending_deletions.sql");
+    loses_nothing(databases::mysql().await, [second, third]).await;
 }

@@ -301,6 +301,19 @@ fn reads_what_a_deletion_does() {
             "clerk-sync.toml:2: [users] on_delete_refused must be one of \"mark\", \"anonymize\", \"keep\"",
         ),
         (
+            "[users]\ndelete_after = 7",
+            "clerk-sync.toml:2: [users] delete_after must be a duration in quotes, such as \"7d\"",
+        ),
+        (
+            "[users]\ndelete_after = \"7\"",
+            "clerk-sync.toml:2: [users] delete_after must be a number with a unit (s, m, h, d), such as 30s, 10m, 24h or 180d, \
+             or `off`",
+        ),
+        (
+            "[users]\ndelete_after = \"0s\"",
+            "clerk-sync.toml:2: [users] delete_after must be at least 1s: leave it out to delete at once",
+        ),
+        (
             "[users]\ndeleted_at = true",
             "clerk-sync.toml:2: [users] deleted_at must be the name of a column, in quotes",
         ),

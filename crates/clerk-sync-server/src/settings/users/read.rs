@@ -1,5 +1,7 @@
 //! Reading `[users]`.
 
+use std::time::Duration;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -7,6 +9,7 @@ use super::{Allow, ClaimConfig, ColumnConfig, OnDelete, ReplacementConfig, Users
 use crate::settings::file::{Lines, in_order, known};
 use crate::settings::nearest::suggestion;
 use crate::settings::problem::Problem;
+use crate::settings::values;
 use clerk_sync::mapping::LinkBy;
 
 /// Reads the value of `users`; `None` if it is no table.
@@ -52,6 +55,13 @@ impl UsersConfig {
                 let all = [OnDelete::Mark, OnDelete::Anonymize, OnDelete::Keep];
                 self.on_delete_refused =
                     Some(choice("[users] on_delete_refused", value, all, OnDelete::as_str)?);
+            }
+            ("delete_after", DeValue::String(text)) => {
+                let read = values::interval(text, Duration::from_secs(1), ": leave it out to delete at once");
+                self.delete_after = read.map_err(|error| format!("[users] delete_after {error}"))?;
+            }
+            ("delete_after", _) => {
+                return Err("[users] delete_after must be a duration in quotes, such as \"7d\"".to_owned());
             }
             ("deleted_at", DeValue::String(name)) if !name.trim().is_empty() => {
                 self.deleted_at = Some(name.trim().to_owned());
@@ -103,6 +113,7 @@ impl UsersConfig {
                     "create",
                     "on_delete",
                     "on_delete_refused",
+                    "delete_after",
                     "deleted_at",
                     "anonymize",
                     "link",

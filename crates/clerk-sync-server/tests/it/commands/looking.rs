@@ -25,7 +25,7 @@ async fn status_before_and_after(#[values(Kind::Sqlite, Kind::Postgres, Kind::My
     assert_eq!(before.code, Some(2));
     let before: serde_json::Value = serde_json::from_str(&before.out).unwrap();
     assert_eq!(before["ready"], false);
-    assert_eq!(before["schema"], json!({"found": 0, "known": 2}));
+    assert_eq!(before["schema"], json!({"found": 0, "known": 3}));
     assert!(database.tables().await.is_empty(), "looking changes nothing");
 
     setup.output(&["migrate"]).await;
@@ -48,12 +48,13 @@ async fn status_before_and_after(#[values(Kind::Sqlite, Kind::Postgres, Kind::My
         status,
         json!({
             "database": "<text>",
-            "schema": {"found": 2, "known": 2},
+            "schema": {"found": 3, "known": 3},
             "ready": true,
             "users_table": [],
             "instance": clerk.config().instance_id,
             "users": {"present": 1, "provisional": 0, "gone": 1},
             "dead_letters": 1,
+            "pending_deletions": {"waiting": 0, "cancelled": 0},
             "last_change": 3,
             "last_event_at": "<number>",
             "clerk_users": 0,
@@ -77,7 +78,7 @@ async fn status_before_and_after(#[values(Kind::Sqlite, Kind::Postgres, Kind::My
         assert!(ago.ends_with(" s ago"), "{ago}");
         assert_snapshot!(format!("{before}last event     <moment>\n{after}"), @r"
         database       sqlite://<file> (SQLite)
-        schema         version 2 of 2
+        schema         version 3 of 3
         instance       <instance>
         users          1 present, 0 provisional, 1 deleted
         in Clerk       0 users

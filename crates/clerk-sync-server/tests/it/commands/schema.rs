@@ -13,7 +13,7 @@ async fn migrate_says_what_it_did_and_the_second_time_that_nothing_was_to_do(
     let setup = Setup::new(&clerk, &database);
     assert_eq!(
         setup.output(&["migrate"]).await,
-        "schema 1: the mirror\nschema 2: reconciling\ncreated table users\n"
+        "schema 1: the mirror\nschema 2: reconciling\nschema 3: deletions held back\ncreated table users\n"
     );
     assert_eq!(setup.output(&["migrate"]).await, "nothing to do: the schema is up to date\n");
     assert_eq!(setup.json(&["migrate", "--json"]).await, [json!({"done": []})]);
@@ -64,6 +64,9 @@ async fn without_migrating_an_empty_database_is_refused_with_what_to_do(
         &["dead-letters", "replay", "1", "--no-migrate"],
         &["dead-letters", "drop", "1", "--no-migrate"],
         &["dead-letters", "list"],
+        &["deletions", "cancel", "user_ada", "--no-migrate"],
+        &["deletions", "run", "user_ada", "--no-migrate"],
+        &["deletions", "list"],
         &["changes"],
     ] {
         let finished = setup.run(arguments).await;
@@ -128,6 +131,8 @@ async fn a_schema_that_is_newer_than_the_program_is_refused(
         &["sync", "user_ada"],
         &["changes"],
         &["dead-letters", "list"],
+        &["deletions", "list"],
+        &["deletions", "run", "user_ada"],
     ] {
         let finished = setup.run(arguments).await;
         assert_eq!(finished.code, Some(1), "{arguments:?}: {finished:?}");

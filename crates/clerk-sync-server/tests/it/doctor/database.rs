@@ -111,7 +111,7 @@ async fn rights_that_are_missing_are_named_with_their_table(
         }
     };
     database.run(&create).await;
-    for table in ["users", "changes", "runs", "lease", "shares", "meta"] {
+    for table in ["users", "changes", "pending_deletions", "runs", "lease", "shares", "meta"] {
         let grant = format!("grant select, insert, update, delete on {name}.clerk_sync_{table} to {role}");
         database.run(&grant).await;
     }

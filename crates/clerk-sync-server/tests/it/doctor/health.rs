@@ -65,7 +65,7 @@ async fn people_read_one_line_for_each_check() {
     for start in [
         "ok       settings          ",
         "ok       keys              development (sk_test_), Frontend API at ",
-        "ok       migrations        the schema is version 2, as it must be",
+        "ok       migrations        the schema is version 3, as it must be",
         "note     import            none has completed, and CLERK_SYNC_IMPORT is off: ",
     ] {
         assert_eq!(

@@ -150,6 +150,11 @@ impl GatedStore {
         self.gate().refused.insert(format!("delete {id}"));
     }
 
+    /// The database does not end in time with the deletion of this user's row from now on.
+    pub(crate) fn time_out_deletion(&self, id: &str) {
+        self.gate().refused.insert(format!("time out {id}"));
+    }
+
     /// Refuses nothing any more.
     pub(crate) fn refuse_nothing(&self) {
         self.gate().refused.clear();

@@ -5,9 +5,10 @@ use crate::{
     mapping::{Mapping, Row},
     observation::Observation,
     store::{
-        Applied, Binding, Coordination, DeadLetter, DecideShare, Deletions, Entry, FeedPage, Gauges, Holder,
-        Inventory, Lease, Living, NewDeadLetter, Notes, Presence, Progress, RowsBefore, Run, SchemaState,
-        ShareRow, Store, StoreError, StoreErrorKind, Stored, Summary, UniqueValues,
+        Applied, Binding, CarryOut, Coordination, DeadLetter, DecideShare, Deletions, Entry, FeedPage,
+        Gauges, Holder, Inventory, Lease, Living, NewDeadLetter, Notes, PendingCount, PendingDeletion,
+        PendingDeletions, Presence, Progress, RowsBefore, Run, SchemaState, ShareRow, Store, StoreError,
+        StoreErrorKind, Stored, Summary, UniqueValues,
     },
     user_id::UserId,
 };
@@ -337,3 +338,34 @@ impl UniqueValues for TroubledStore {
 }
 
 impl RowsBefore for TroubledStore {}
+
+#[async_trait]
+impl PendingDeletions for TroubledStore {
+    async fn pending_deletions(
+        &self,
+        after: Option<&UserId>,
+        limit: u32,
+    ) -> Result<Vec<PendingDeletion>, StoreError> {
+        self.reach().await?.pending_deletions(after, limit).await
+    }
+
+    async fn pending_count(&self) -> Result<PendingCount, StoreError> {
+        self.reach().await?.pending_count().await
+    }
+
+    async fn due_deletions(&self, limit: u32) -> Result<Vec<UserId>, StoreError> {
+        self.reach().await?.due_deletions(limit).await
+    }
+
+    async fn carry_out(&self, users: &[UserId], which: CarryOut) -> Result<Vec<UserId>, StoreError> {
+        self.reach().await?.carry_out(users, which).await
+    }
+
+    async fn postpone_deletion(&self, user: &UserId, by: Duration) -> Result<bool, StoreError> {
+        self.reach().await?.postpone_deletion(user, by).await
+    }
+
+    async fn cancel_deletion(&self, user: &UserId) -> Result<bool, StoreError> {
+        self.reach().await?.cancel_deletion(user).await
+    }
+}

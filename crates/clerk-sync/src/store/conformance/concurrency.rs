@@ -114,7 +114,7 @@ pub async fn a_row_is_never_of_two_versions(fixture: &impl Fixture) {
 }
 
 /// Polls `call` so many times, and drops it: its caller has gone away.
-async fn cut_short(call: impl Future<Output = ()>, polls: u32) {
+pub(super) async fn cut_short(call: impl Future<Output = ()>, polls: u32) {
     let mut call = std::pin::pin!(call);
     let mut left = polls;
     poll_fn(|context| {

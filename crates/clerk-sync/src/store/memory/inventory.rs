@@ -70,8 +70,11 @@ impl Inventory for MemoryStore {
         let rows = tables.rows.keys().filter(|user| after.is_none_or(|after| *user > after));
         // Where rows outlive their users, a tombstone stands for a row too.
         let keeps_rows = self.mapping.deletion().keeps_rows();
-        let stands =
-            |user: &UserId| tables.is_living(user) || (keeps_rows && tables.ledger.contains_key(user));
+        let stands = |user: &UserId| {
+            tables.is_living(user)
+                || (keeps_rows && tables.ledger.contains_key(user))
+                || tables.pending.contains_key(user)
+        };
         Ok(first(rows.filter(|user| !stands(user)).cloned(), limit))
     }
 

@@ -62,6 +62,11 @@ impl RowSql {
     pub(super) fn removal(&self, was_refused: bool) -> Option<&Removal> {
         self.removals.of(was_refused)
     }
+
+    /// What is done to them when a deletion that was held back is due.
+    pub(super) fn due_removal(&self, was_refused: bool) -> Option<&Removal> {
+        self.removals.due(was_refused)
+    }
 }
 
 const ENTRY_COLUMNS: &str =
@@ -187,6 +192,7 @@ impl MySqlStore {
                 query.execute(&mut **tx).await.map_err(storing(COMMITTING))?;
             }
         }
+        self.write_pending(tx, plan).await?;
         self.heal(tx, &plan.healed).await?;
         self.write_notes(tx, notes).await?;
         self.append_changes(tx, &plan.changes).await

@@ -51,7 +51,7 @@ fn by_number(error: &MySqlDatabaseError) -> (StoreErrorKind, String) {
         // Deadlock; lock wait timeout; record changed since it was read.
         1213 | 1205 | 1020 => (StoreErrorKind::Contended, plain),
         // Other rows refer to the one that is deleted.
-        1451 | 1217 => (StoreErrorKind::Referenced { constraint: None }, plain),
+        1451 | 1217 => (StoreErrorKind::Referenced { constraint: foreign_key(error.message()) }, plain),
         // Duplicate, null, foreign keys, checks, cut or wrong values: their messages quote values.
         1062 | 1586 => (StoreErrorKind::Rejected { constraint: key_name(error.message()) }, plain),
         // And a value that its column's character set does not have, compared with it.
@@ -81,6 +81,12 @@ fn key_name(message: &str) -> Option<String> {
     Some(name.rsplit('.').next().unwrap_or(name).to_owned())
 }
 
+/// ``... fails (`app`.`orders`, CONSTRAINT `orders_of_user` FOREIGN KEY ...``: the word behind, where the server tells it.
+fn foreign_key(message: &str) -> Option<String> {
+    let (_, name) = message.split_once(" CONSTRAINT `")?;
+    name.split_once("` FOREIGN KEY").map(|(name, _)| name.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +96,14 @@ mod tests {
         assert_eq!(rights_in("UPDATE command denied to user 'a'@'b' for table `d`.`t`"), ["update"]);
         assert_eq!(rights_in("SELECT, DELETE command denied to user 'a'@'b'"), ["select", "delete"]);
         assert_eq!(rights_in("Access denied for user 'a'@'b' to database 'd'"), ["every"]);
+    }
+
+    #[test]
+    fn the_foreign_key_is_named_where_the_server_tells_it() {
+        let told = "Cannot delete or update a parent row: a foreign key constraint fails (`app`.`orders`, CONSTRAINT \
+                    `orders_of_user` FOREIGN KEY (`user_id`) REFERENCES `users` (`clerk_id`))";
+        assert_eq!(foreign_key(told).as_deref(), Some("orders_of_user"));
+        assert_eq!(foreign_key("Cannot delete or update a parent row: a foreign key constraint fails"), None);
     }
 
     #[test]

@@ -111,6 +111,7 @@ impl StraySource for MySqlStore {
         let sql = format!(
             "select r.{key} from {} r where r.{key} > ? {} \
              and not exists (select 1 from clerk_sync_users l where l.user_id = r.{key} and l.state <= {last}) \
+             and not exists (select 1 from clerk_sync_pending_deletions p where p.user_id = r.{key}) \
              order by r.{key} limit ?",
             self.mapping.table().quoted('`'),
             if end.is_some() { format!("and r.{key} <= ?") } else { String::new() },

@@ -19,7 +19,7 @@ use crate::{
 };
 use sqlx::{AssertSqlSafe, MySqlConnection, Row as _};
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         version: 1,
         name: "the mirror",
@@ -29,6 +29,11 @@ const MIGRATIONS: [Migration; 2] = [
         version: 2,
         name: "reconciling",
         sql: include_str!("../../../migrations/mysql/0002_reconcile.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "deletions held back",
+        sql: include_str!("../../../migrations/mysql/0003_pending_deletions.sql"),
     },
 ];
 

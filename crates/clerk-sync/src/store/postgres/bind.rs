@@ -57,6 +57,9 @@ pub(super) fn plan<'q>(
     if shape.deletes {
         query = query.bind(texts(plan.deleted.iter().copied()));
     }
+    if shape.lifts {
+        query = query.bind(texts(plan.lifted.iter().copied()));
+    }
     if shape.heals {
         query = query.bind(texts(plan.healed.iter().copied()));
     }

@@ -93,15 +93,18 @@ impl StraySource for PostgresStore {
     ) -> Result<Vec<String>, StoreError> {
         let last = strays::last_state(&self.mapping);
         let key = quoted(&self.mapping.key().name, '"');
-        let (row_ends, entry_ends) = match end {
-            Some(_) => (format!("and r.{key} collate \"C\" <= $3"), "and l.user_id <= $3"),
-            None => (String::new(), ""),
+        let (row_ends, entry_ends, pending_ends) = match end {
+            Some(_) => {
+                (format!("and r.{key} collate \"C\" <= $3"), "and l.user_id <= $3", "and p.user_id <= $3")
+            }
+            None => (String::new(), "", ""),
         };
-        // The ledger's part is bounded too: nothing outside is read whichever way the two are joined.
+        // The other parts are bounded too: nothing outside is read whichever way they are joined.
         let sql = format!(
             "select r.{key}::text from {} r where r.{key} collate \"C\" > $1 {row_ends} \
              and not exists (select 1 from clerk_sync_users l where l.user_id = r.{key} and l.state <= {last} \
-             and l.user_id > $1 {entry_ends}) order by r.{key} collate \"C\" limit $2",
+             and l.user_id > $1 {entry_ends}) and not exists (select 1 from clerk_sync_pending_deletions p \
+             where p.user_id = r.{key} and p.user_id > $1 {pending_ends}) order by r.{key} collate \"C\" limit $2",
             self.mapping.table().quoted('"'),
         );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(after).bind(i64::from(limit));

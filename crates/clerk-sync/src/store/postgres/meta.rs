@@ -46,7 +46,8 @@ impl PostgresStore {
         const DOING: &str = "purging tombstones";
         let mut tx = self.begin(DOING).await?;
         let sql = "delete from clerk_sync_users where user_id = any(array(select user_id from clerk_sync_users \
-             where state = 2 and as_of < $1 order by as_of limit $2)) and state = 2 and as_of < $1";
+             where state = 2 and as_of < $1 and not exists (select 1 from clerk_sync_pending_deletions p \
+             where p.user_id = clerk_sync_users.user_id) order by as_of limit $2)) and state = 2 and as_of < $1";
         let query = sqlx::query(sql).bind(as_of).bind(PURGE_AT_ONCE).persistent(self.keeps_statements);
         let done = query.execute(&mut *tx).await.map_err(storing(DOING))?;
         tx.commit().await.map_err(storing(DOING))?;
@@ -55,7 +56,8 @@ impl PostgresStore {
 
     pub(super) async fn read_gauges(&self) -> Result<Gauges, StoreError> {
         let sql = "select (select count(*) from clerk_sync_dead_letters), \
-             (select last_event_at from clerk_sync_meta where id = 1)";
+             (select last_event_at from clerk_sync_meta where id = 1), \
+             (select count(*) from clerk_sync_pending_deletions where due_at is not null)";
         let query = sqlx::query(sql).persistent(self.keeps_statements);
         read_gauges(&self.look_at_one(query, "counting dead letters").await?)
     }

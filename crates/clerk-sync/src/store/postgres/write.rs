@@ -1,12 +1,14 @@
 //! The statement that writes a plan, made of the parts that the plan has.
 
 mod notes;
+mod pending;
 
 use super::{
     super::{
         Notes,
         dialect::Dialect,
         judge::{Fit, Held},
+        pending::ms,
         plan::Plan,
         removal::{Removal, Removals},
     },
@@ -35,6 +37,8 @@ pub(super) struct Shape {
     pub(super) deletes: bool,
     /// Whether rows that other rows refer to are dealt with in the other way.
     pub(super) was_refused: bool,
+    /// Users who are back.
+    pub(super) lifts: bool,
     pub(super) heals: bool,
     /// A run whose progress is removed.
     pub(super) clears: bool,
@@ -56,6 +60,7 @@ impl Shape {
             updates: trusts && rows(true),
             deletes: !plan.deleted.is_empty(),
             was_refused: was_refused && !plan.deleted.is_empty(),
+            lifts: !plan.lifted.is_empty(),
             heals: !plan.healed.is_empty(),
             clears: notes.clears.is_some(),
             parts: !notes.parts.is_empty(),
@@ -72,6 +77,8 @@ pub(super) struct WriteSql {
     /// Up to the values, which are called `t`; and behind them.
     update: (String, String),
     removals: Removals,
+    /// For how long deletions are held back, ms.
+    delete_after: Option<i64>,
     by_shape: Mutex<HashMap<Shape, Arc<str>>>,
 }
 
@@ -143,6 +150,7 @@ impl WriteSql {
             update: (format!("update {table} u set {} from ", update.join(", ")), format!(" where {is_key}")),
             upsert_resolution: format!(" on conflict ({key}) do {action}"),
             removals: Removals::new(mapping, fit, Dialect::Postgres, "= any", column::now),
+            delete_after: mapping.deletion().delete_after.map(ms),
             by_shape: Mutex::default(),
         }
     }
@@ -156,6 +164,11 @@ impl WriteSql {
     /// What is done to the rows of users who are gone.
     pub(super) fn removal(&self, was_refused: bool) -> Option<&Removal> {
         self.removals.of(was_refused)
+    }
+
+    /// What is done to them when a deletion that was held back is due.
+    pub(super) fn due_removal(&self, was_refused: bool) -> Option<&Removal> {
+        self.removals.due(was_refused)
     }
 
     /// Whether another process has taken the lease.
@@ -229,6 +242,14 @@ impl WriteSql {
                 None => format!("deleted as (select {ring} from unnest({users}))"),
             });
             written.push("deleted");
+            if let Some(delete_after) = self.delete_after {
+                parts.push(pending::held_back(&users, delete_after));
+                written.push("held_back");
+            }
+        }
+        if shape.lifts {
+            parts.push(pending::lifted(&mut parameters));
+            written.push("lifted");
         }
         if shape.heals {
             // Nearly always there is none, which one look tells for all users.

@@ -61,6 +61,11 @@ impl RowSql {
     pub(super) fn removal(&self, was_refused: bool) -> Option<&Removal> {
         self.removals.of(was_refused)
     }
+
+    /// What is done to them when a deletion that was held back is due.
+    pub(super) fn due_removal(&self, was_refused: bool) -> Option<&Removal> {
+        self.removals.due(was_refused)
+    }
 }
 
 const ENTRY_COLUMNS: &str =
@@ -132,6 +137,7 @@ impl SqliteStore {
         if let Some(Removal { before, after }) = self.sql.removal(was_refused) {
             for_users(tx, before, &plan.deleted, after).await.map_err(|error| refusal(error, plan))?;
         }
+        self.write_pending(tx, plan).await?;
         for_users(tx, "delete from clerk_sync_dead_letters where user_id in ", &plan.healed, "").await?;
         append_changes(tx, &plan.changes).await
     }

@@ -41,7 +41,8 @@ impl SqliteStore {
 
     pub(super) async fn delete_tombstones(&self, as_of: i64) -> Result<u64, StoreError> {
         let sql = "delete from clerk_sync_users where user_id in (select user_id from clerk_sync_users \
-             where state = 2 and as_of < ? order by as_of limit ?)";
+             where state = 2 and as_of < ? and not exists (select 1 from clerk_sync_pending_deletions p \
+             where p.user_id = clerk_sync_users.user_id) order by as_of limit ?)";
         let query = sqlx::query(sql).bind(as_of).bind(PURGE_AT_ONCE);
         let done = query.execute(&self.writer).await.map_err(storing("purging tombstones"))?;
         Ok(done.rows_affected())
@@ -49,7 +50,8 @@ impl SqliteStore {
 
     pub(super) async fn read_gauges(&self) -> Result<Gauges, StoreError> {
         let sql = "select (select count(*) from clerk_sync_dead_letters), \
-             (select last_event_at from clerk_sync_meta where id = 1)";
+             (select last_event_at from clerk_sync_meta where id = 1), \
+             (select count(*) from clerk_sync_pending_deletions where due_at is not null)";
         let row =
             sqlx::query(sql).fetch_one(&self.readers).await.map_err(storing("counting dead letters"))?;
         read_gauges(&row)

@@ -4,8 +4,9 @@ use super::GatedStore;
 use crate::{
     observation::Observation,
     store::{
-        Applied, Coordination, DecideShare, Holder, Inventory, Lease, Living, Notes, Progress, RowsBefore,
-        Run, ShareRow, StoreError, Stored, UniqueValues,
+        Applied, CarryOut, Coordination, DecideShare, Holder, Inventory, Lease, Living, Notes, PendingCount,
+        PendingDeletion, PendingDeletions, Progress, RowsBefore, Run, ShareRow, StoreError, StoreErrorKind,
+        Stored, UniqueValues,
     },
     user_id::UserId,
 };
@@ -80,3 +81,42 @@ impl UniqueValues for GatedStore {
 }
 
 impl RowsBefore for GatedStore {}
+
+#[async_trait]
+impl PendingDeletions for GatedStore {
+    async fn pending_deletions(
+        &self,
+        after: Option<&UserId>,
+        limit: u32,
+    ) -> Result<Vec<PendingDeletion>, StoreError> {
+        self.reachable()?.pending_deletions(after, limit).await
+    }
+
+    async fn pending_count(&self) -> Result<PendingCount, StoreError> {
+        self.reachable()?.pending_count().await
+    }
+
+    async fn due_deletions(&self, limit: u32) -> Result<Vec<UserId>, StoreError> {
+        self.reachable()?.due_deletions(limit).await
+    }
+
+    async fn carry_out(&self, users: &[UserId], which: CarryOut) -> Result<Vec<UserId>, StoreError> {
+        let is = |how: &str| users.iter().any(|user| self.gate().refused.contains(&format!("{how} {user}")));
+        if is("time out") {
+            return Err(StoreError::new(StoreErrorKind::Unavailable, "testing", ""));
+        }
+        if is("delete") {
+            let kind = StoreErrorKind::Referenced { constraint: Some("orders_user_id_fkey".to_owned()) };
+            return Err(StoreError::new(kind, "testing", ""));
+        }
+        self.reachable()?.carry_out(users, which).await
+    }
+
+    async fn postpone_deletion(&self, user: &UserId, by: Duration) -> Result<bool, StoreError> {
+        self.reachable()?.postpone_deletion(user, by).await
+    }
+
+    async fn cancel_deletion(&self, user: &UserId) -> Result<bool, StoreError> {
+        self.reachable()?.cancel_deletion(user).await
+    }
+}

@@ -1,0 +1,106 @@
+//! Deletions that were held back, once their time has come.
+
+use super::{Engine, Parts};
+use crate::{
+    store::{CarryOut, NewDeadLetter, StoreError},
+    user_id::UserId,
+};
+use std::time::Duration;
+
+/// Users in one transaction: few enough that nobody waits long for their locks.
+const AT_ONCE: u32 = 100;
+/// When a row that the database did not let go is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
+/// And one with which the database did not end in time, say for all that hangs on it.
+const TRY_SOON: Duration = Duration::from_secs(60 * 60);
+
+impl Engine {
+    /// Does to every row what was held back and is due by the database's clock, whatever the mapping says since about
+    /// holding back. Several processes may do so at once. A row that the database does not let go becomes a dead letter
+    /// and is tried again a day later. Returns how many were done.
+    ///
+    /// # Errors
+    /// Where the database cannot be asked; what was done until then stays done.
+    pub async fn carry_out_deletions(&self) -> Result<u64, StoreError> {
+        let parts = &self.parts;
+        let mut done = 0;
+        loop {
+            let due = parts.store.due_deletions(AT_ONCE).await?;
+            let batch = parts.carry_out(&due).await?;
+            done += batch.done;
+            // Where another process was faster in everything, the next look is soon enough.
+            if due.len() < AT_ONCE as usize || batch == Batch::default() {
+                return Ok(done);
+            }
+        }
+    }
+}
+
+/// What became of a batch, in users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Batch {
+    done: u64,
+    put_off: u64,
+}
+
+impl Parts {
+    async fn carry_out(&self, due: &[UserId]) -> Result<Batch, StoreError> {
+        if let Ok(done) = self.store.carry_out(due, CarryOut::WhenDue).await {
+            return Ok(Batch { done: done.len() as u64, put_off: 0 });
+        }
+        // One bad row never fails its neighbours, nor those who are due after it.
+        let mut batch = Batch::default();
+        for user in due {
+            match self.store.carry_out(std::slice::from_ref(user), CarryOut::WhenDue).await {
+                Ok(done) => batch.done += done.len() as u64,
+                Err(error) => {
+                    self.put_off(user, error).await?;
+                    batch.put_off += 1;
+                }
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Fails where the database is away.
+    async fn put_off(&self, user: &UserId, error: StoreError) -> Result<(), StoreError> {
+        if !error.is_rejection() {
+            return match self.store.postpone_deletion(user, TRY_SOON).await {
+                Ok(_) => {
+                    tracing::warn!(user.id = %user, %error, "a deletion that is due was not done, and is put off for an hour");
+                    Ok(())
+                }
+                Err(_) => Err(error),
+            };
+        }
+        // First of all the letter: cut short behind it, the same letter is written once more.
+        let number = self.tell(user, &error).await?;
+        tracing::error!(
+            user.id = %user,
+            dead_letter = number,
+            %error,
+            "a deletion that was held back is due and cannot be done: see clerk-sync dead-letters show {number}"
+        );
+        self.store.postpone_deletion(user, TRY_AGAIN).await.map(|_| ())
+    }
+
+    /// Keeps a dead letter, one for each user. Returns its number.
+    async fn tell(&self, user: &UserId, refused: &StoreError) -> Result<i64, StoreError> {
+        let reason = format!(
+            "{refused}. It is tried again every day, or at once by clerk-sync deletions run {user}; clerk-sync deletions \
+             cancel {user} keeps the row for good"
+        );
+        let letter = NewDeadLetter {
+            message_id: Some(format!("held back: {user}").chars().take(255).collect()),
+            event_type: "user.deleted".to_owned(),
+            user: Some(user.clone()),
+            reason,
+            mapped: None,
+            buried_at: self.clock.now_ms(),
+        };
+        self.store.bury(&letter).await
+    }
+}
+
+#[cfg(test)]
+mod tests;
