@@ -49,14 +49,37 @@ fn signed(clerk: &Clerk, event_type: &str, data: &Value) -> Signed {
     Signed::new(&id, event.to_string())
 }
 
+/// A table of the app's own, whose rows are found by a value that is not mapped, and anonymized.
+const ADOPTED: &str = "[users]\ncreate = false\nlink = \"external_id\"\nlink_column = \"legacy_id\"\non_delete = \"anonymize\"\n";
+
+fn ddl(kind: Kind) -> String {
+    let (text, moment) = match kind {
+        Kind::Postgres => ("text", "timestamptz"),
+        Kind::Mysql => ("varchar(255)", "datetime(3)"),
+        Kind::Sqlite => ("text", "datetime"),
+    };
+    let names = ["email", "username", "first_name", "last_name", "image_url", "legacy_id"];
+    let texts: Vec<String> = names.iter().map(|name| format!("{name} {text}")).collect();
+    format!(
+        "create table users (clerk_id varchar(64) unique, {}, created_at {moment} null, updated_at {moment} null); \
+         create index users_by_legacy_id on users (legacy_id)",
+        texts.join(", ")
+    )
+}
+
 #[rstest]
 #[tokio::test]
 async fn no_unmapped_value_is_kept_and_no_person_is_logged(
     #[values(Kind::Sqlite, Kind::Postgres, Kind::Mysql)] kind: Kind,
+    #[values(false, true)] is_adopted: bool,
 ) {
     let (clerk, database) = (Clerk::start().await, Database::fresh(kind).await);
-    let setup =
+    let mut setup =
         Setup::new(&clerk, &database).set("CLERK_SYNC_LOG", "info,clerk_sync=trace,clerk_sync_server=trace");
+    if is_adopted {
+        database.run(&ddl(kind)).await;
+        setup = setup.config(ADOPTED);
+    }
     setup.output(&["migrate"]).await;
     database.run("create unique index users_by_email on users (email)").await;
     let server = setup.serve().await;
@@ -124,6 +147,7 @@ async fn no_unmapped_value_is_kept_and_no_person_is_logged(
     let log = server.log_text();
     assert!(log.contains("event applied"), "the log is as detailed as it gets");
     assert!(dump.contains(MAPPED) && dump.contains("user_rival"), "{dump}");
+    refuse("tables", &dump, &email("bob"));
     let places = [("tables", &dump), ("log", &log), ("metrics", &metrics), ("commands", &printed)];
     for (place, text) in places {
         refuse(place, text, UNMAPPED);

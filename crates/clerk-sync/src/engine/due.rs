@@ -26,6 +26,9 @@ impl Engine {
         let mut done = 0;
         loop {
             let due = parts.store.due_deletions(AT_ONCE).await?;
+            if due.is_empty() {
+                return Ok(done);
+            }
             let batch = parts.carry_out(&due).await?;
             done += batch.done;
             // Where another process was faster in everything, the next look is soon enough.
@@ -33,6 +36,19 @@ impl Engine {
                 return Ok(done);
             }
         }
+    }
+}
+
+/// Names the letter of a deletion that was due and could not be done: one for each user.
+fn letter_id(user: &UserId) -> String {
+    format!("held back: {user}").chars().take(255).collect()
+}
+
+impl NewDeadLetter {
+    /// Whose deletion it is about that was held back, and was not to be done when it was due.
+    pub(super) fn held_back(&self) -> Option<&UserId> {
+        let user = self.user.as_ref()?;
+        (self.message_id.as_deref() == Some(letter_id(user).as_str())).then_some(user)
     }
 }
 
@@ -46,13 +62,13 @@ struct Batch {
 impl Parts {
     async fn carry_out(&self, due: &[UserId]) -> Result<Batch, StoreError> {
         if let Ok(done) = self.store.carry_out(due, CarryOut::WhenDue).await {
-            return Ok(Batch { done: done.len() as u64, put_off: 0 });
+            return Ok(Batch { done: self.freed(&done), put_off: 0 });
         }
         // One bad row never fails its neighbours, nor those who are due after it.
         let mut batch = Batch::default();
         for user in due {
             match self.store.carry_out(std::slice::from_ref(user), CarryOut::WhenDue).await {
-                Ok(done) => batch.done += done.len() as u64,
+                Ok(done) => batch.done += self.freed(&done),
                 Err(error) => {
                     self.put_off(user, error).await?;
                     batch.put_off += 1;
@@ -60,6 +76,14 @@ impl Parts {
             }
         }
         Ok(batch)
+    }
+
+    /// What these rows held is free now. Answers with how many they are.
+    fn freed(&self, users: &[UserId]) -> u64 {
+        for user in users {
+            self.waiting.freed(user);
+        }
+        users.len() as u64
     }
 
     /// Fails where the database is away.
@@ -91,7 +115,7 @@ impl Parts {
              cancel {user} keeps the row for good"
         );
         let letter = NewDeadLetter {
-            message_id: Some(format!("held back: {user}").chars().take(255).collect()),
+            message_id: Some(letter_id(user)),
             event_type: "user.deleted".to_owned(),
             user: Some(user.clone()),
             reason,

@@ -7,7 +7,7 @@ use crate::{
     mapping,
     observation::{Flow, Observation},
     rule::State,
-    store::{NewDeadLetter, StoreError},
+    store::{CarryOut, NewDeadLetter, StoreError},
     user_id::UserId,
 };
 use std::time::Duration;
@@ -59,13 +59,20 @@ impl Engine {
         receipt
     }
 
-    /// Tries a dead letter again: reads its user from Clerk. `None` if there is no such letter.
+    /// Tries a dead letter again: reads its user from Clerk. One about a deletion that was held back is about the row alone,
+    /// which is dealt with now. `None` if there is no such letter.
     ///
     /// # Errors
     /// See [`RereadError`].
     pub async fn replay(&self, number: i64, patience: Duration) -> Result<Option<Replay>, RereadError> {
         let parts = &self.parts;
         let Some(letter) = parts.store.dead_letter(number).await? else { return Ok(None) };
+        if let Some(user) = letter.letter.held_back() {
+            let done = parts.store.carry_out(std::slice::from_ref(user), CarryOut::Now).await?;
+            if !done.is_empty() {
+                return Ok(Some(Replay::Applied { present: false }));
+            }
+        }
         let Some(user) = letter.letter.user else { return Ok(Some(Replay::NoUser)) };
         let wish = Wish {
             flow: Some(Flow::Replay),

@@ -13,7 +13,7 @@ pub struct DeletionSpec {
     /// What happens instead where other rows refer to it and the database refuses to delete it; `None`: a dead letter.
     pub on_refused: Option<OnDelete>,
     /// For how long it is held back, by the database's clock; `None`: it happens at once. A row with a column for the mark
-    /// is marked meanwhile.
+    /// is marked meanwhile. Whoever embeds the library does what is due with `Engine::carry_out_deletions`, now and then.
     pub delete_after: Option<Duration>,
     /// The column that [`OnDelete::Mark`] sets, and [`OnDelete::Anonymize`] too where it is named.
     pub deleted_at: Option<String>,

@@ -219,7 +219,8 @@ macro_rules! store_promises {
             pending: [
                 what_is_held_back_stays_until_it_is_due, a_cancelled_row_stays_for_good, who_comes_back_is_spared,
                 the_first_time_stands, tombstones_wait_for_what_is_pending, what_is_pending_is_no_stray,
-                a_row_of_the_living_is_not_carried_out, a_value_held_back_is_free, what_is_due_is_anonymized,
+                a_row_of_the_living_is_not_carried_out, a_value_held_back_is_free,
+                what_waits_keeps_its_time_without_the_setting, what_is_due_is_anonymized,
                 what_is_put_off_is_not_due, pending_deletions_are_listed_by_id, letters_go_with_the_row,
                 many_carry_out_each_once, carrying_out_cut_short_is_all_or_nothing,
             ];

@@ -77,6 +77,15 @@ pub enum TableProblem {
         /// The column.
         column: String,
     },
+    /// Rows stay after their users, at least for a while, and nobody else can have what is in this column meanwhile.
+    #[error(
+        "the column {column} is unique and must not be null, so that a row that stays after its user keeps others from its \
+         value"
+    )]
+    HeldValue {
+        /// The column.
+        column: String,
+    },
     /// Several rows could be one user's: none of them becomes it, and the user is refused.
     #[error("the column {column} tells whose row it is, and several rows may hold the same")]
     LinkNotUnique {

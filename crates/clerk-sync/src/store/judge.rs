@@ -129,6 +129,17 @@ impl Judgement<'_> {
             let problem = TableProblem::MayBeNull { column: column.name.clone() };
             self.warnings.push(TableFinding { problem, todo, blocks: false });
         }
+        let deletion = self.mapping.deletion();
+        let stays =
+            deletion.delete_after.is_some() || matches!(deletion.on_delete, OnDelete::Mark | OnDelete::Keep);
+        if stays && !found.nullable && !column.source.is_id() && self.shape.is_unique(&column.name) {
+            let todo = format!(
+                "run: {}; or delete at once, without delete_after",
+                self.dialect.drop_not_null(self.mapping, &found)
+            );
+            let problem = TableProblem::HeldValue { column: column.name.clone() };
+            self.warnings.push(TableFinding { problem, todo, blocks: false });
+        }
         Some(Held { storage: held, cast: found.cast })
     }
 

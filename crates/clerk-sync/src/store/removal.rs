@@ -41,11 +41,14 @@ impl Removals {
         among: &str,
         now: fn(Storage) -> &'static str,
     ) -> Self {
-        let removal = |policy| Removal::new(mapping, fit, dialect, policy, among, now);
+        let deletion = mapping.deletion();
+        let removal = |policy, spares| Removal::new(mapping, fit, dialect, policy, spares, among, now);
+        // Without holding back, what happens at once is final: whoever was held back before keeps the time.
+        let spared = if deletion.delete_after.is_none() { Spared::Pending } else { Spared::Cancelled };
         Self {
-            at_once: removal(mapping.deletion().at_once()),
-            due: removal(mapping.deletion().on_delete),
-            refused: mapping.deletion().on_refused.map(removal),
+            at_once: removal(deletion.at_once(), spared),
+            due: removal(deletion.on_delete, Spared::Cancelled),
+            refused: deletion.on_refused.map(|policy| removal(policy, Spared::Cancelled)),
         }
     }
 
@@ -86,6 +89,7 @@ impl Removal {
         fit: &Fit,
         dialect: Dialect,
         policy: OnDelete,
+        spared: Spared,
         among: &str,
         now: fn(Storage) -> &'static str,
     ) -> Option<Self> {
@@ -93,7 +97,7 @@ impl Removal {
         let key = dialect.name(&mapping.key().name);
         let mark = mapping.deletion().deleted_at.iter().zip(&fit.deleted_at);
         let mark = mark.map(|(name, held)| (dialect.name(name), now(held.storage).to_owned())).next();
-        let spared = spared(&key, dialect);
+        let spared = spared.sql(&table, &key, dialect);
         let (set, after) = match policy {
             OnDelete::Keep => return None,
             OnDelete::Delete => {
@@ -125,13 +129,28 @@ impl Removal {
     }
 }
 
-/// Whoever an operator has cancelled the deletion of, is spared whatever the settings say since.
-fn spared(key: &str, dialect: Dialect) -> String {
-    // An adopted key may have another collation, and PostgreSQL would not know which of the two counts.
-    let collation = if dialect == Dialect::Postgres { " collate \"C\"" } else { "" };
-    format!(
-        " and {key} not in (select user_id{collation} from clerk_sync_pending_deletions where due_at is null)"
-    )
+/// Whose rows nothing is done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spared {
+    /// Those whose deletion an operator cancelled, whatever the settings say since.
+    Cancelled,
+    /// Those, and all whose deletion is held back.
+    Pending,
+}
+
+impl Spared {
+    /// Looks at the user's own entry alone, so that nobody waits for others.
+    fn sql(self, table: &str, key: &str, dialect: Dialect) -> String {
+        let key = match dialect {
+            // An adopted key may have another collation, and PostgreSQL would not know which of the two counts.
+            Dialect::Postgres => format!("{table}.{key}::text collate \"C\""),
+            _ => format!("{table}.{key}"),
+        };
+        let which = if self == Self::Cancelled { " and p.due_at is null" } else { "" };
+        format!(
+            " and not exists (select 1 from clerk_sync_pending_deletions p where p.user_id = {key}{which})"
+        )
+    }
 }
 
 /// A value in SQL.
@@ -204,11 +223,7 @@ mod tests {
         assert_eq!(delete.before, "delete from \"users\" where \"clerk_id\" in ");
         let mark = removal(OnDelete::Mark, None, Dialect::MySql).expect("a statement");
         assert_eq!(mark.before, "update `users` set `deleted_at` = now() where `clerk_id` in ");
-        assert!(
-            mark.after.starts_with(" and `deleted_at` is null and `clerk_id` not in ("),
-            "{}",
-            mark.after
-        );
+        assert!(mark.after.starts_with(" and `deleted_at` is null and not exists ("), "{}", mark.after);
         assert_eq!(removal(OnDelete::Keep, None, Dialect::Sqlite), None);
     }
 

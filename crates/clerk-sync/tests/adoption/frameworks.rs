@@ -2,8 +2,9 @@
 
 use crate::{Kind, adopting};
 use clerk_sync::{
-    mapping::{Column, Fill, FillContent, Generator, MappingSpec, TableName, Value},
+    mapping::{Column, Fill, FillContent, Generator, Kind as ColumnKind, MappingSpec, TableName, Value},
     observation::{Flow, Observation},
+    rule::Change,
     store::conformance::Fixture as _,
     user_id::UserId,
 };
@@ -355,4 +356,44 @@ async fn a_generated_key_over_a_column_that_is_not_mapped_fails_nothing() {
         store.commit(std::slice::from_ref(&observation)).await.expect_err("a row holds it").is_rejection()
     );
     store.holders(&observation).await.expect("an answer");
+}
+
+/// Rows that are there are updated, never inserted once more: whatever hangs on an insert happens once.
+#[rstest]
+#[case("text")]
+#[case("varchar(64)")]
+#[case("char(64)")]
+#[case("app_id")]
+#[tokio::test]
+async fn a_change_on_postgres_inserts_nothing(#[case] key: &str) {
+    let ddl = format!(
+        "create domain app_id as varchar(64) check (value <> ''); \
+         create table users (clerk_id {key} primary key, email varchar(200), name char(20), changed bigint, \
+         addresses json, joined timestamp, is_admin boolean)"
+    );
+    let columns = columns(&[
+        ("clerk_id", "id"),
+        ("email", "primary_email_address"),
+        ("name", "full_name"),
+        ("changed", "updated_at"),
+        ("addresses", "email_addresses"),
+        ("joined", "created_at"),
+        ("is_admin", "banned"),
+    ]);
+    let columns = columns.into_iter().map(|column| match column.name.as_str() {
+        "changed" => Column { kind: ColumnKind::Integer, ..column },
+        "addresses" => Column { kind: ColumnKind::Json, ..column },
+        _ => column,
+    });
+    let database = adopting(Kind::Postgres, &ddl, spec("users", columns.collect(), Vec::new())).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    let first = seen(mapping, "Ada", 0);
+    store.commit(std::slice::from_ref(&first)).await.unwrap();
+    let refuse = "create function refuse() returns trigger language plpgsql as 'begin raise exception ''inserted''; end'; \
+                  create trigger refuse before insert on users for each row execute function refuse()";
+    assert!(database.run_sql(refuse).await);
+    let second = seen(mapping, "Grace", 1);
+    let applied = store.commit(std::slice::from_ref(&second)).await.unwrap();
+    assert_eq!(applied[0].change, Some(Change::Updated));
+    assert_eq!(store.row(&second.user).await.unwrap(), second.row);
 }

@@ -58,7 +58,7 @@ impl Reason {
                 Some(holder.constraint.clone()),
                 format!(
                     "values of {} change places, for which the database must let them be null for a moment: \
-                     is there a NOT NULL?",
+                     is there a NOT NULL? A row whose deletion is held back gives them up with clerk-sync deletions run",
                     columns(holder)
                 ),
             ),

@@ -90,6 +90,16 @@ impl Waiting {
         letters
     }
 
+    /// The row of `user` gave up what it held, in another way than by a commit of the user.
+    pub(in crate::engine) fn freed(&self, user: &UserId) {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        for (waiting, _) in self.lock().iter().filter(|(_, wait)| wait.holders.contains(user)) {
+            self.settling.recheck(waiting.clone(), self.clock.monotonic());
+        }
+    }
+
     #[cfg(test)]
     pub(in crate::engine) fn len(&self) -> usize {
         self.lock().len()

@@ -189,6 +189,22 @@ pub async fn a_value_held_back_is_free(fixture: &impl Fixture) {
     assert_eq!(count(&store).await, (1, 0));
 }
 
+/// What waits keeps its time also where the setting is gone, and where another process never had it.
+pub async fn what_waits_keeps_its_time_without_the_setting(fixture: &impl Fixture) {
+    let (store, at_once) = (holding_back(fixture, HOUR).await, fixture.store());
+    commit(&store, &[seen_as("user_1", 1, 1, "wanted"), seen("user_2", 1)]).await;
+    commit(&store, &[gone("user_1", 5)]).await;
+    // As a scrub does, and as whoever signs up with the value.
+    let mut ghost = gone("user_1", 7);
+    ghost.claim.restores = true;
+    commit(&at_once, &[ghost.clone(), gone("user_2", 5)]).await;
+    assert!(username(&store, "user_1").await.is_some());
+    assert_eq!(username(&store, "user_2").await, None, "nobody holds this one back");
+    at_once.commit_moving(&[seen_as("user_3", 6, 6, "wanted"), ghost]).await.unwrap();
+    assert!(store.row(&user("user_1")).await.unwrap().is_some());
+    assert_eq!(count(&store).await, (1, 0));
+}
+
 /// Under the policy of the day on which it is due.
 pub async fn what_is_due_is_anonymized(fixture: &impl Fixture) {
     let anonymizing = DeletionSpec {

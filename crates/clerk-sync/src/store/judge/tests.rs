@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    mapping::{Fill, LinkBy, LinkSpec, MappingSpec, MomentFormat, TableName},
+    mapping::{DeletionSpec, Fill, LinkBy, LinkSpec, MappingSpec, MomentFormat, TableName},
     store::shape::{Holds, UniqueKey},
 };
 use rstest::rstest;
@@ -274,4 +274,33 @@ fn a_column_that_is_looked_into_need_not_be_writable() {
         missing,
         ["the table has no column legacy: name it in [users] link_column as the table spells it: \"Legacy\""]
     );
+}
+
+#[rstest]
+#[case(OnDelete::Delete, None, false)]
+#[case(OnDelete::Delete, Some(7), true)]
+#[case(OnDelete::Mark, None, true)]
+#[case(OnDelete::Keep, None, true)]
+#[case(OnDelete::Anonymize, None, false)]
+fn a_row_that_stays_and_cannot_give_up_its_value_is_worth_a_warning(
+    #[case] on_delete: OnDelete,
+    #[case] days: Option<u64>,
+    #[case] warns: bool,
+) {
+    let delete_after = days.map(|days| std::time::Duration::from_secs(days * 86_400));
+    let deletion = DeletionSpec { on_delete, delete_after, ..DeletionSpec::default() };
+    let columns = [("clerk_id", "id"), ("image", "image_url")];
+    let mapping = Mapping::try_new(MappingSpec { deletion, ..spec(&columns) }).expect("a mapping");
+    let mut image = column("image", TEXT);
+    image.nullable = false;
+    let moment = column("deleted_at", Holds::Moment { zoned: true, step_ms: 1 });
+    let mut shape = shape(vec![column("clerk_id", TEXT), image, moment]);
+    shape.unique.push(UniqueKey { name: "image".to_owned(), columns: vec!["image".to_owned()] });
+    let found = match judge(&mapping, &shape, Dialect::Postgres) {
+        Ok((_, warnings)) => warnings,
+        // Without a replacement the column would have to become null.
+        Err(problems) => problems.into_iter().filter(|problem| !problem.blocks).collect(),
+    };
+    let held = |finding: &TableFinding| matches!(finding.problem, TableProblem::HeldValue { .. });
+    assert_eq!(found.iter().any(held), warns, "{found:?}");
 }

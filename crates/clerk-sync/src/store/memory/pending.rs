@@ -11,9 +11,13 @@ use async_trait::async_trait;
 use std::time::Duration;
 
 impl Tables {
-    /// What the commit of a deletion does: the row loses something now or later, unless that was cancelled.
+    /// What the commit of a deletion does: the row loses something now or later, unless that was cancelled or waits already.
     pub(super) fn delete(&mut self, user: &UserId, deletion: &Deletion, now_ms: i64) {
-        if self.pending.get(user) != Some(&None) {
+        let is_spared = match self.pending.get(user) {
+            Some(due_at) => due_at.is_none() || deletion.delete_after.is_none(),
+            None => false,
+        };
+        if !is_spared {
             self.remove_row(user, deletion, deletion.at_once());
         }
         if let Some(after) = deletion.delete_after {
