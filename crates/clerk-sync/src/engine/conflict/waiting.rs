@@ -55,7 +55,7 @@ impl Waiting {
     }
 
     /// `user` waits for a change of any of `holders`.
-    pub(super) fn add(&self, user: UserId, holders: &[UserId]) {
+    pub(in crate::engine) fn add(&self, user: UserId, holders: &[UserId]) {
         let mut by_user = self.lock();
         if by_user.len() < MOST || by_user.contains_key(&user) {
             by_user.entry(user).or_default().holders = holders.iter().cloned().collect();

@@ -146,3 +146,31 @@ async fn what_is_due_is_done_though_the_setting_is_gone() {
     assert_eq!(after.carry_out(&[user("user_1")], CarryOut::WhenDue).await, Ok(vec![user("user_1")]));
     assert_eq!(before.row(&user("user_1")).await, Ok(None));
 }
+
+#[tokio::test]
+async fn a_replay_of_its_letter_deals_with_the_row() {
+    let rig = holding_back();
+    with_deleted(&rig, "user_1").await;
+    rig.store.refuse_deletion("user_1");
+    rig.clock.advance(WEEK);
+    assert_eq!(rig.engine.carry_out_deletions().await, Ok(0));
+    let number = rig.memory.dead_letters(0, 10).await.expect("readable")[0].number;
+    assert!(rig.engine.replay(number, TRY_SOON).await.is_err(), "still refused");
+    assert_eq!((letters(&rig).await.len(), rig.username("user_1").await.as_deref()), (1, Some("user_1")));
+    rig.store.refuse_nothing();
+    assert!(matches!(rig.engine.replay(number, TRY_SOON).await, Ok(Some(_))));
+    assert_eq!((letters(&rig).await.len(), rig.username("user_1").await), (0, None));
+}
+
+/// As where the column may not be null, so that nobody else can have the value while the row waits.
+#[tokio::test]
+async fn whoever_waits_for_the_row_is_tried_again_once_it_is_gone() {
+    let rig = holding_back();
+    with_deleted(&rig, "user_1").await;
+    rig.clerk.shows("user_2", &person("user_2", NOON, "user_1"));
+    rig.engine.parts.waiting.add(user("user_2"), &[user("user_1")]);
+    rig.clock.advance(WEEK);
+    assert_eq!(rig.engine.carry_out_deletions().await, Ok(1));
+    rig.pass(2).await;
+    assert_eq!(rig.username("user_2").await.as_deref(), Some("user_1"));
+}
