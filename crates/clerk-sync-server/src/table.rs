@@ -28,6 +28,9 @@ pub(crate) fn mapping_of(users: &UsersConfig) -> Result<Mapping, Problem> {
                 "link"
             }
             MappingError::LinkIsKey(_) => "link_column",
+            MappingError::NothingHeldBack => "delete_after",
+            MappingError::NothingMarks | MappingError::DeletedAtIsMapped(_) => "deleted_at",
+            MappingError::RefusedAgain | MappingError::NeverRefused => "on_delete_refused",
             _ => "columns",
         };
         Problem::at(users.source_of(key), error.to_string())
@@ -246,5 +249,18 @@ mod tests {
         };
         let problem = mapping_of(&users).unwrap_err().to_string();
         assert!(problem.starts_with("c.toml:7: [users] link") && problem.contains(told), "{problem}");
+    }
+
+    #[test]
+    fn what_cannot_be_held_back_is_told_where_it_stands() {
+        let users = UsersConfig {
+            on_delete: crate::settings::OnDelete::Keep,
+            delete_after: Some(std::time::Duration::from_secs(60)),
+            path: Some("c.toml".into()),
+            lines: [("delete_after".to_owned(), 3)].into(),
+            ..UsersConfig::default()
+        };
+        let problem = mapping_of(&users).unwrap_err().to_string();
+        assert!(problem.starts_with("c.toml:3: [users] delete_after"), "{problem}");
     }
 }
