@@ -232,8 +232,9 @@ impl Mirror {
         }
         let instance =
             instance::bind(self.store.as_ref(), self.clerk.as_ref(), &self.budget, &self.secret_key).await?;
+        // Told once it is so: whoever waits for the line may send right away.
+        self.engine.bound_to(instance.clone());
         tracing::info!(instance.id = instance, "this database mirrors the instance");
-        self.engine.bound_to(instance);
         Ok(())
     }
 }
