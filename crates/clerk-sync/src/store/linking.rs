@@ -59,7 +59,7 @@ pub trait RowsBefore {
 #[cfg(feature = "postgres")]
 pub(super) use search::unmarked;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
-pub(super) use search::{Found, LinkSource, NewLink, OwnRow, Search, foretell, link};
+pub(super) use search::{Found, LinkSource, NewLink, OwnRow, Search, count_nobodys, foretell, link};
 
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 mod search;

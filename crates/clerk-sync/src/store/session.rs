@@ -71,6 +71,25 @@ where
         self.end_by("rollback").await
     }
 
+    /// Commits what succeeded, and undoes what did not. `failed` says what a commit that fails means.
+    pub(super) async fn conclude<T, E>(
+        self,
+        result: Result<T, E>,
+        failed: impl FnOnce(sqlx::Error) -> E,
+    ) -> Result<T, E> {
+        match result {
+            Ok(value) => {
+                self.commit().await.map_err(failed)?;
+                Ok(value)
+            }
+            Err(error) => {
+                // Where even that fails the connection is closed, which rolls back too.
+                let _ = self.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
     async fn end_by(mut self, statement: &'static str) -> sqlx::Result<()> {
         self.0.execute(statement).await?;
         self.0.give_back();

@@ -90,7 +90,7 @@ impl Waiting {
         letters
     }
 
-    /// The row of `user` gave up what it held, in another way than by a commit of the user.
+    /// The row of `user` may have given up what it held.
     pub(in crate::engine) fn freed(&self, user: &UserId) {
         if self.count.load(Ordering::Acquire) == 0 {
             return;
@@ -112,13 +112,12 @@ impl Observer for Waiting {
             return;
         }
         let user = &observation.user;
-        let has_changed = applied.change.is_some();
-        let by_user = self.lock();
-        let freed = by_user.iter().filter(|(_, wait)| has_changed && wait.holders.contains(user));
+        if applied.change.is_some() {
+            self.freed(user);
+        }
         // Its own change removes its letters with the row; without a change of the row they stay, and are void.
-        let itself = by_user.get_key_value(user).filter(|_| applied.verdict == Verdict::Stands);
-        for (waiting, _) in freed.chain(itself) {
-            self.settling.recheck(waiting.clone(), self.clock.monotonic());
+        if applied.verdict == Verdict::Stands && self.lock().contains_key(user) {
+            self.settling.recheck(user.clone(), self.clock.monotonic());
         }
     }
 }

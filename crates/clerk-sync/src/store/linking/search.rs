@@ -37,7 +37,7 @@ pub(in crate::store) struct NewLink<'a> {
 /// A database within the transaction that writes.
 pub(in crate::store) trait LinkSource {
     /// Which of these ids are keys of the table.
-    async fn keys(&mut self, search: &Search<'_>, users: &[&UserId]) -> Result<HashSet<String>, StoreError>;
+    async fn keys(&mut self, users: &[&UserId]) -> Result<HashSet<String>, StoreError>;
 
     /// What rows hold that the column takes for one of these values, and how many. Its collation may take more for equal
     /// than is: so they are told byte by byte. Rows that are marked as deleted are left out.
@@ -57,7 +57,7 @@ pub(in crate::store) async fn foretell(
 }
 
 async fn look(source: &mut impl LinkSource, search: &mut Search<'_>) -> Result<Vec<Found>, StoreError> {
-    let keys = source.keys(search, &search.users()).await?;
+    let keys = source.keys(&search.users()).await?;
     search.leave_out(&keys);
     let values = search.values();
     if values.is_empty() { Ok(Vec::new()) } else { source.find(search, &values).await }
@@ -110,7 +110,7 @@ struct Seeker<'a> {
 
 impl<'a> Search<'a> {
     /// `None` where the mapping links nothing, or nobody looks for a row.
-    pub(in crate::store) fn new(
+    pub(super) fn new(
         link: Option<&'a Link>,
         fit: &'a Fit,
         users: impl Iterator<Item = (&'a UserId, Option<&'a str>)>,
@@ -124,6 +124,15 @@ impl<'a> Search<'a> {
         });
         let seekers: Vec<_> = seekers.collect();
         (!seekers.is_empty()).then_some(Self { link, held, seekers })
+    }
+
+    /// Of users with what each row is recognized by.
+    pub(in crate::store) fn of_users(
+        link: Option<&'a Link>,
+        fit: &'a Fit,
+        users: &'a [(UserId, Option<Box<str>>)],
+    ) -> Option<Self> {
+        Self::new(link, fit, users.iter().map(|(user, text)| (user, text.as_deref())))
     }
 
     /// Of the users of a plan who may have no row.
@@ -229,6 +238,12 @@ impl<'a> OwnRow<'a> {
              and not exists (select 1 from {table} o where o.{key} = {user}))"
         )
     }
+}
+
+/// Counts rows of nobody.
+pub(in crate::store) fn count_nobodys(mapping: &Mapping, quote: char) -> String {
+    let (table, key) = (mapping.table().quoted(quote), quoted(&mapping.key().name, quote));
+    format!("select count(*) from {table} where {key} is null")
 }
 
 /// ` and deleted_at is null`, where the mapping names such a column: what is marked as deleted is nobody's row of before.

@@ -36,12 +36,6 @@ impl LinkSql {
         }
     }
 
-    /// Which of so many ids are keys.
-    pub(in crate::store) fn keys(&self, ids: usize) -> String {
-        let Self { table, key, .. } = self;
-        format!("select {key} from {table} where {key} in ({})", placeholders(ids))
-    }
-
     /// What rows hold, how many of nobody and how many of users. Takes the values.
     pub(in crate::store) fn find(&self, values: usize) -> String {
         let Self { table, key, column, bytes, unmarked } = self;
@@ -62,6 +56,12 @@ impl LinkSql {
              where {key} is null and {column} in ({list}) and {bytes} in ({list}){unmarked}"
         )
     }
+}
+
+/// Which of so many ids are keys of the table.
+pub(in crate::store) fn keys(mapping: &Mapping, quote: char, ids: usize) -> String {
+    let (table, key) = (mapping.table().quoted(quote), quoted(&mapping.key().name, quote));
+    format!("select {key} from {table} where {key} in ({})", placeholders(ids))
 }
 
 #[cfg(test)]

@@ -94,17 +94,8 @@ impl MySqlStore {
         was_refused: bool,
     ) -> Result<Vec<Applied>, StoreError> {
         let mut tx = self.begin(COMMITTING).await?;
-        match self.write_batch(&mut tx, batch, notes, was_refused).await {
-            Ok(applied) => {
-                tx.commit().await.map_err(storing(COMMITTING))?;
-                Ok(applied)
-            }
-            Err(error) => {
-                // Where even that fails the connection is closed, which rolls back too.
-                let _ = tx.rollback().await;
-                Err(error)
-            }
-        }
+        let written = self.write_batch(&mut tx, batch, notes, was_refused).await;
+        tx.conclude(written, storing(COMMITTING)).await
     }
 
     async fn write_batch(

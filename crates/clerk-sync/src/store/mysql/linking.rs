@@ -5,7 +5,10 @@ use crate::{
     mapping::Value,
     store::{
         Linking, RowsBefore, StoreError,
-        linking::{self, Found, LinkSource, NewLink, Search, statements::LinkSql},
+        linking::{
+            self, Found, LinkSource, NewLink, Search,
+            statements::{self, LinkSql},
+        },
         multirow::padded,
         plan::Plan,
     },
@@ -33,9 +36,9 @@ impl Linker<'_> {
 }
 
 impl LinkSource for Linker<'_> {
-    async fn keys(&mut self, search: &Search<'_>, users: &[&UserId]) -> Result<HashSet<String>, StoreError> {
+    async fn keys(&mut self, users: &[&UserId]) -> Result<HashSet<String>, StoreError> {
         let users = padded(users);
-        let sql = self.sql(search).keys(users.len());
+        let sql = statements::keys(&self.store.mapping, '`', users.len());
         let query = users.iter().fold(self.store.built_query(sql), |query, user| query.bind(user.as_str()));
         let rows = query.fetch_all(&mut *self.connection).await.map_err(storing(LOOKING))?;
         rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>().map_err(storing(LOOKING))
@@ -86,8 +89,7 @@ impl RowsBefore for MySqlStore {
         &self,
         users: &[(UserId, Option<Box<str>>)],
     ) -> Result<Vec<Option<Linking>>, StoreError> {
-        let seekers = users.iter().map(|(user, text)| (user, text.as_deref()));
-        let Some(mut search) = Search::new(self.mapping.link(), &self.fit, seekers) else {
+        let Some(mut search) = Search::of_users(self.mapping.link(), &self.fit, users) else {
             return Ok(vec![None; users.len()]);
         };
         let mut tx = self.begin(LOOKING).await?;
@@ -98,8 +100,7 @@ impl RowsBefore for MySqlStore {
     }
 
     async fn rows_of_nobody(&self) -> Result<i64, StoreError> {
-        let (table, key) = (self.mapping.table().quoted('`'), column::name(&self.mapping.key().name));
-        let query = self.built_query(format!("select count(*) from {table} where {key} is null"));
+        let query = self.built_query(linking::count_nobodys(&self.mapping, '`'));
         self.fetch_one(query).await.and_then(|row| row.try_get(0)).map_err(storing(LOOKING))
     }
 }

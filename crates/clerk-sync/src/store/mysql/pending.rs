@@ -103,17 +103,8 @@ impl MySqlStore {
         was_refused: bool,
     ) -> Result<Vec<UserId>, StoreError> {
         let mut tx = self.begin(CARRYING_OUT).await?;
-        match self.carry_out_within(&mut tx, users, which, was_refused).await {
-            Ok(gone) => {
-                tx.commit().await.map_err(storing(CARRYING_OUT))?;
-                Ok(gone)
-            }
-            Err(error) => {
-                // Where even that fails the connection is closed, which rolls back too.
-                let _ = tx.rollback().await;
-                Err(error)
-            }
-        }
+        let gone = self.carry_out_within(&mut tx, users, which, was_refused).await;
+        tx.conclude(gone, storing(CARRYING_OUT)).await
     }
 
     async fn carry_out_within(

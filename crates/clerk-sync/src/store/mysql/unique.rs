@@ -210,17 +210,8 @@ impl MySqlStore {
 
     async fn try_moving(&self, set: &[Observation], vacant: &Vacant) -> Result<Vec<Applied>, StoreError> {
         let mut tx = self.begin(COMMITTING).await?;
-        match self.move_within(&mut tx, set, vacant).await {
-            Ok(applied) => {
-                tx.commit().await.map_err(storing(COMMITTING))?;
-                Ok(applied)
-            }
-            Err(error) => {
-                // Where even that fails the connection is closed, which rolls back too.
-                let _ = tx.rollback().await;
-                Err(error)
-            }
-        }
+        let moved = self.move_within(&mut tx, set, vacant).await;
+        tx.conclude(moved, storing(COMMITTING)).await
     }
 
     async fn move_within(

@@ -115,21 +115,12 @@ impl PostgresStore {
     ) -> Result<Vec<Applied>, StoreError> {
         let mut tx = self.begin(COMMITTING).await?;
         let lock = if notes.token.is_some() { LOCK_LEASE_AND_ENTRIES } else { LOCK_ENTRIES };
-        match self.look_and_write(&mut tx, lock, batch, notes, Manner { trusts: false, was_refused }).await {
-            Ok(applied) => {
-                // A key that is checked as the transaction ends, as Django makes them, refuses only here.
-                let refused = |error| {
-                    refusal(&error, batch.iter().all(deletes)).unwrap_or_else(|| storing(COMMITTING)(error))
-                };
-                tx.commit().await.map_err(refused)?;
-                Ok(applied)
-            }
-            Err(error) => {
-                // Where even that fails the connection is closed, which rolls back too.
-                let _ = tx.rollback().await;
-                Err(error)
-            }
-        }
+        let manner = Manner { trusts: false, was_refused };
+        let written = self.look_and_write(&mut tx, lock, batch, notes, manner).await;
+        // A key that is checked as the transaction ends, as Django makes them, refuses only here.
+        let refused =
+            |error| refusal(&error, batch.iter().all(deletes)).unwrap_or_else(|| storing(COMMITTING)(error));
+        tx.conclude(written, refused).await
     }
 
     async fn look_and_write(

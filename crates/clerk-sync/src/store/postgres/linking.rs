@@ -60,7 +60,7 @@ fn exact(name: &str, held: &Held) -> String {
 }
 
 impl LinkSource for Linker<'_> {
-    async fn keys(&mut self, _search: &Search<'_>, users: &[&UserId]) -> Result<HashSet<String>, StoreError> {
+    async fn keys(&mut self, users: &[&UserId]) -> Result<HashSet<String>, StoreError> {
         let ((table, key), any) = (self.names(), any(self.key_held(), "$1"));
         let query = self.query(format!("select {key}::text from {table} where {key} = {any}"));
         let query = query.bind(bind::texts(users.iter().copied()));
@@ -120,8 +120,7 @@ impl RowsBefore for PostgresStore {
         &self,
         users: &[(UserId, Option<Box<str>>)],
     ) -> Result<Vec<Option<Linking>>, StoreError> {
-        let seekers = users.iter().map(|(user, text)| (user, text.as_deref()));
-        let Some(mut search) = Search::new(self.mapping.link(), &self.fit, seekers) else {
+        let Some(mut search) = Search::of_users(self.mapping.link(), &self.fit, users) else {
             return Ok(vec![None; users.len()]);
         };
         let mut tx = self.begin(LOOKING).await?;
@@ -132,8 +131,7 @@ impl RowsBefore for PostgresStore {
     }
 
     async fn rows_of_nobody(&self) -> Result<i64, StoreError> {
-        let (table, key) = (self.mapping.table().quoted('"'), column::name(&self.mapping.key().name));
-        let query = sqlx::query(AssertSqlSafe(format!("select count(*) from {table} where {key} is null")));
+        let query = sqlx::query(AssertSqlSafe(linking::count_nobodys(&self.mapping, '"')));
         let row = self.look_at_one(query.persistent(false), LOOKING).await?;
         row.try_get(0).map_err(storing(LOOKING))
     }

@@ -89,18 +89,9 @@ impl PostgresStore {
         was_refused: bool,
     ) -> Result<Vec<UserId>, StoreError> {
         let mut tx = self.begin(CARRYING_OUT).await?;
-        match self.carry_out_within(&mut tx, users, which, was_refused).await {
-            Ok(gone) => {
-                // A key that is checked as the transaction ends refuses only here.
-                tx.commit().await.map_err(refused)?;
-                Ok(gone)
-            }
-            Err(error) => {
-                // Where even that fails the connection is closed, which rolls back too.
-                let _ = tx.rollback().await;
-                Err(error)
-            }
-        }
+        let gone = self.carry_out_within(&mut tx, users, which, was_refused).await;
+        // A key that is checked as the transaction ends refuses only here.
+        tx.conclude(gone, refused).await
     }
 
     async fn carry_out_within(

@@ -135,17 +135,9 @@ impl PostgresStore {
         let before = self.entries(&mut tx, LOCK_ENTRIES, &plan::users(set)).await?;
         let mut plan = plan::plan(set, &before);
         plan.fill(&self.mapping)?;
-        match self.move_within(&mut tx, set, &mut plan, vacant).await {
-            Ok(()) => {
-                tx.commit().await.map_err(storing(COMMITTING))?;
-                Ok(plan.applied)
-            }
-            Err(error) => {
-                // Where even that fails the connection is closed, which rolls back too.
-                let _ = tx.rollback().await;
-                Err(error)
-            }
-        }
+        let moved = self.move_within(&mut tx, set, &mut plan, vacant).await;
+        tx.conclude(moved, storing(COMMITTING)).await?;
+        Ok(plan.applied)
     }
 
     async fn move_within(

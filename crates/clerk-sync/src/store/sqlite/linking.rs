@@ -5,7 +5,10 @@ use crate::{
     mapping::Value,
     store::{
         Linking, RowsBefore, StoreError,
-        linking::{self, Found, LinkSource, NewLink, Search, statements::LinkSql},
+        linking::{
+            self, Found, LinkSource, NewLink, Search,
+            statements::{self, LinkSql},
+        },
         multirow::padded,
         plan::Plan,
     },
@@ -31,9 +34,9 @@ impl Linker<'_> {
 }
 
 impl LinkSource for Linker<'_> {
-    async fn keys(&mut self, search: &Search<'_>, users: &[&UserId]) -> Result<HashSet<String>, StoreError> {
+    async fn keys(&mut self, users: &[&UserId]) -> Result<HashSet<String>, StoreError> {
         let users = padded(users);
-        let sql = self.sql(search).keys(users.len());
+        let sql = statements::keys(&self.store.mapping, '"', users.len());
         let query = users.iter().fold(built_query(sql), |query, user| query.bind(user.as_str()));
         let rows = query.fetch_all(&mut *self.connection).await.map_err(storing(LOOKING))?;
         rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>().map_err(storing(LOOKING))
@@ -84,8 +87,7 @@ impl RowsBefore for SqliteStore {
         &self,
         users: &[(UserId, Option<Box<str>>)],
     ) -> Result<Vec<Option<Linking>>, StoreError> {
-        let seekers = users.iter().map(|(user, text)| (user, text.as_deref()));
-        let Some(mut search) = Search::new(self.mapping.link(), &self.fit, seekers) else {
+        let Some(mut search) = Search::of_users(self.mapping.link(), &self.fit, users) else {
             return Ok(vec![None; users.len()]);
         };
         let mut connection = self.readers.acquire().await.map_err(storing(LOOKING))?;
@@ -93,8 +95,7 @@ impl RowsBefore for SqliteStore {
     }
 
     async fn rows_of_nobody(&self) -> Result<i64, StoreError> {
-        let (table, key) = (self.mapping.table().quoted('"'), column::name(&self.mapping.key().name));
-        let query = built_query(format!("select count(*) from {table} where {key} is null"));
+        let query = built_query(linking::count_nobodys(&self.mapping, '"'));
         let row = query.fetch_one(&self.readers).await.map_err(storing(LOOKING))?;
         row.try_get(0).map_err(storing(LOOKING))
     }
