@@ -26,12 +26,12 @@ pub(super) fn from_number(number: i64, format: MomentFormat) -> Value {
 
 /// A moment read back from a text, in UTC where it names no zone. What is no moment stays a text: it differs from every
 /// moment, and so is written anew.
-pub(super) fn from_text(text: String) -> Value {
+pub(super) fn from_text(text: &str) -> Value {
     let iso = text.replacen(' ', "T", 1);
     let moment = time::OffsetDateTime::parse(&iso, &Iso8601::PARSING)
         .or_else(|_| PrimitiveDateTime::parse(&iso, &Iso8601::PARSING).map(PrimitiveDateTime::assume_utc));
     let ms = moment.ok().map(|moment| moment.unix_timestamp_nanos().div_euclid(1_000_000));
-    ms.and_then(|ms| i64::try_from(ms).ok()).map_or(Value::Text(text), Value::Timestamp)
+    ms.and_then(|ms| i64::try_from(ms).ok()).map_or_else(|| Value::Text(text.to_owned()), Value::Timestamp)
 }
 
 #[cfg(test)]
@@ -54,7 +54,7 @@ mod tests {
     #[case(MomentFormat::Sql, "2026-01-02 00:00:00.555")]
     fn texts_read_back(#[case] format: MomentFormat, #[case] written: &str) {
         assert_eq!(text_of(&Value::Timestamp(MS), format).as_deref(), Some(written));
-        assert_eq!(from_text(written.to_owned()), Value::Timestamp(MS));
+        assert_eq!(from_text(written), Value::Timestamp(MS));
     }
 
     #[rstest]
@@ -65,7 +65,7 @@ mod tests {
     #[case("", None)]
     fn other_texts_are_read_as_people_write_them(#[case] text: &str, #[case] ms: Option<i64>) {
         let expected = ms.map_or_else(|| Value::Text(text.to_owned()), Value::Timestamp);
-        assert_eq!(from_text(text.to_owned()), expected);
+        assert_eq!(from_text(text), expected);
     }
 
     #[test]

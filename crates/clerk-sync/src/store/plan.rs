@@ -7,7 +7,7 @@ use crate::{
     rule::{Change, Standing, State, Verdict, Version, decide, effect},
     user_id::UserId,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// Everything that one transaction writes. Each list is in id order.
 #[derive(Debug, Default)]
@@ -92,10 +92,9 @@ pub(super) fn users(batch: &[Observation]) -> Vec<&UserId> {
 
 /// Decides a batch. `before`: the ledger's entries of its users.
 pub(super) fn plan<'a>(batch: &'a [Observation], before: &HashMap<UserId, Entry>) -> Plan<'a> {
-    let mut by_user: BTreeMap<&'a UserId, Vec<usize>> = BTreeMap::new();
-    for (position, observation) in batch.iter().enumerate() {
-        by_user.entry(&observation.user).or_default().push(position);
-    }
+    let mut by_user: Vec<(&UserId, usize)> =
+        batch.iter().enumerate().map(|(position, observation)| (&observation.user, position)).collect();
+    by_user.sort_unstable();
     let nothing = Applied {
         verdict: Verdict::Duplicate,
         standing: None,
@@ -104,8 +103,9 @@ pub(super) fn plan<'a>(batch: &'a [Observation], before: &HashMap<UserId, Entry>
         linking: None,
     };
     let mut plan = Plan { applied: vec![nothing; batch.len()], ..Plan::default() };
-    for (user, positions) in by_user {
-        plan_user(&mut plan, batch, user, &positions, before.get(user));
+    for of_user in by_user.chunk_by(|one, next| one.0 == next.0) {
+        let Some(&(user, _)) = of_user.first() else { continue };
+        plan_user(&mut plan, batch, user, of_user, before.get(user));
     }
     plan
 }
@@ -115,7 +115,7 @@ fn plan_user<'a>(
     plan: &mut Plan<'a>,
     batch: &'a [Observation],
     user: &'a UserId,
-    positions: &[usize],
+    positions: &[(&UserId, usize)],
     before: Option<&Entry>,
 ) {
     let standing_before = before.map(|entry| entry.standing);
@@ -123,7 +123,7 @@ fn plan_user<'a>(
     let mut maker: Option<usize> = None;
     let mut restored = false;
     let mut quiet = true;
-    for &position in positions {
+    for &(_, position) in positions {
         let Some(observation) = batch.get(position) else { continue };
         let decision = decide(standing, &observation.claim);
         standing = decision.standing;
@@ -142,7 +142,7 @@ fn plan_user<'a>(
             applied.settle_from = decision.settle_from;
         }
     }
-    for &position in positions {
+    for &(_, position) in positions {
         if let Some(applied) = plan.applied.get_mut(position) {
             applied.standing = standing.map(|s| s.version);
         }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::mapping::{Column, Kind, Mapping};
 
-/// One step of the schema, never edited once released.
+/// One step of the schema, never edited once released. A database for which a step has nothing to do goes without it.
 pub(super) struct Migration {
     /// The version it leads to.
     pub(super) version: i32,

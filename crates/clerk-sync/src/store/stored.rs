@@ -22,17 +22,17 @@ pub(super) use pending::{read_pending, read_pending_count};
 /// One row of an answer, by position. Every statement selects columns that read as one of these.
 pub(super) trait Cells {
     /// Text; `None` is null.
-    fn text(&self, position: usize) -> Result<Option<String>, sqlx::Error>;
+    fn text(&self, position: usize) -> Result<Option<&str>, sqlx::Error>;
     /// A 64-bit integer; `None` is null.
     fn integer(&self, position: usize) -> Result<Option<i64>, sqlx::Error>;
     /// Bytes; never null.
-    fn bytes(&self, position: usize) -> Result<Vec<u8>, sqlx::Error>;
+    fn bytes(&self, position: usize) -> Result<&[u8], sqlx::Error>;
 }
 
 macro_rules! impl_cells {
     ($row:ty) => {
         impl crate::store::stored::Cells for $row {
-            fn text(&self, position: usize) -> Result<Option<String>, sqlx::Error> {
+            fn text(&self, position: usize) -> Result<Option<&str>, sqlx::Error> {
                 sqlx::Row::try_get(self, position)
             }
 
@@ -40,7 +40,7 @@ macro_rules! impl_cells {
                 sqlx::Row::try_get(self, position)
             }
 
-            fn bytes(&self, position: usize) -> Result<Vec<u8>, sqlx::Error> {
+            fn bytes(&self, position: usize) -> Result<&[u8], sqlx::Error> {
                 sqlx::Row::try_get(self, position)
             }
         }
@@ -67,8 +67,12 @@ fn optional<T>(cell: Result<Option<T>, sqlx::Error>, place: &str) -> Result<Opti
     cell.map_err(|_| corrupt(place))
 }
 
-fn user_id(cell_of: Result<Option<String>, sqlx::Error>, place: &str) -> Result<UserId, StoreError> {
-    UserId::try_new(&cell(cell_of, place)?).map_err(|_| corrupt(place))
+fn owned(text: Option<&str>) -> Option<String> {
+    text.map(str::to_owned)
+}
+
+fn user_id(cell_of: Result<Option<&str>, sqlx::Error>, place: &str) -> Result<UserId, StoreError> {
+    UserId::try_new(cell(cell_of, place)?).map_err(|_| corrupt(place))
 }
 
 pub(super) fn state_code(state: State) -> i16 {
@@ -130,7 +134,7 @@ pub(super) fn read_deletions(rows: &[impl Cells], after: i64, limit: u32) -> Res
         }
     }
     Ok(Deletions {
-        epoch: cell(head.text(0), "clerk_sync_meta.epoch")?,
+        epoch: cell(head.text(0), "clerk_sync_meta.epoch")?.to_owned(),
         last_number,
         through: after.saturating_add(i64::from(limit)).min(last_number),
         users,
@@ -143,9 +147,9 @@ pub(super) fn read_change(row: &impl Cells) -> Result<FeedEntry, StoreError> {
     Ok(FeedEntry {
         number: cell(row.integer(0), "clerk_sync_changes.number")?,
         user: user_id(row.text(1), "clerk_sync_changes.user_id")?,
-        change: Change::from_name(&change).ok_or_else(|| corrupt("clerk_sync_changes.change"))?,
-        flow: cell(row.text(3), "clerk_sync_changes.flow")?,
-        message_id: optional(row.text(4), "clerk_sync_changes.message_id")?,
+        change: Change::from_name(change).ok_or_else(|| corrupt("clerk_sync_changes.change"))?,
+        flow: cell(row.text(3), "clerk_sync_changes.flow")?.to_owned(),
+        message_id: owned(optional(row.text(4), "clerk_sync_changes.message_id")?),
         updated_at: optional(row.integer(5), "clerk_sync_changes.updated_at")?,
         as_of: cell(row.integer(6), "clerk_sync_changes.as_of")?,
         written_at: cell(row.integer(7), "clerk_sync_changes.written_at")?,
@@ -156,11 +160,11 @@ pub(super) fn read_change(row: &impl Cells) -> Result<FeedEntry, StoreError> {
 pub(super) fn read_letter(row: &impl Cells) -> Result<DeadLetter, StoreError> {
     let user = optional(row.text(3), "clerk_sync_dead_letters.user_id")?;
     let letter = NewDeadLetter {
-        message_id: optional(row.text(1), "clerk_sync_dead_letters.message_id")?,
-        event_type: cell(row.text(2), "clerk_sync_dead_letters.event_type")?,
-        user: user.and_then(|user| UserId::try_new(&user).ok()),
-        reason: cell(row.text(4), "clerk_sync_dead_letters.reason")?,
-        mapped: optional(row.text(5), "clerk_sync_dead_letters.mapped")?,
+        message_id: owned(optional(row.text(1), "clerk_sync_dead_letters.message_id")?),
+        event_type: cell(row.text(2), "clerk_sync_dead_letters.event_type")?.to_owned(),
+        user: user.and_then(|user| UserId::try_new(user).ok()),
+        reason: cell(row.text(4), "clerk_sync_dead_letters.reason")?.to_owned(),
+        mapped: owned(optional(row.text(5), "clerk_sync_dead_letters.mapped")?),
         buried_at: cell(row.integer(6), "clerk_sync_dead_letters.buried_at")?,
     };
     Ok(DeadLetter { number: cell(row.integer(0), "clerk_sync_dead_letters.number")?, letter })
@@ -201,10 +205,12 @@ pub(super) fn read_row(mapping: &Mapping, row: &impl Cells) -> Result<Row, Store
         let text = || row.text(position).map_err(|_| unreadable(&column.name));
         let integer = || row.integer(position).map_err(|_| unreadable(&column.name));
         Ok(match *storage {
-            Storage::Text { .. } | Storage::Uuid => text()?.map_or(Value::Null, Value::Text),
-            Storage::Json { .. } => {
-                text()?.map_or(Value::Null, |json| Value::Json(canonical_json(&json).unwrap_or(json)))
+            Storage::Text { .. } | Storage::Uuid => {
+                text()?.map_or(Value::Null, |text| Value::Text(text.to_owned()))
             }
+            Storage::Json { .. } => text()?.map_or(Value::Null, |json| {
+                Value::Json(canonical_json(json).unwrap_or_else(|_| json.to_owned()))
+            }),
             Storage::Integer { .. } => integer()?.map_or(Value::Null, Value::Integer),
             Storage::Boolean { .. } => integer()?.map_or(Value::Null, |truth| Value::Boolean(truth != 0)),
             Storage::Moment { .. } => integer()?.map_or(Value::Null, Value::Timestamp),

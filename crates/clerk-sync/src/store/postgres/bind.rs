@@ -102,7 +102,7 @@ fn entries<'q>(query: PgQuery<'q>, entries: &[(&'q UserId, Entry)]) -> PgQuery<'
         .bind(standing().map(|s| state_code(s.version.state)).collect::<Vec<_>>())
         .bind(standing().map(|s| s.version.updated_at).collect::<Vec<_>>())
         .bind(standing().map(|s| s.version.as_of).collect::<Vec<_>>())
-        .bind(standing().map(|s| digest_bytes(&s.version).to_vec()).collect::<Vec<_>>())
+        .bind(standing().map(|s| digest_bytes(&s.version)).collect::<Vec<_>>())
         .bind(standing().map(|s| s.fingerprint.0).collect::<Vec<_>>())
         .bind(entries.iter().map(|(_, entry)| entry.created_at).collect::<Vec<_>>())
         .bind(standing().map(|s| s.lifted_as_of).collect::<Vec<_>>())
@@ -114,7 +114,7 @@ fn previous<'q>(query: PgQuery<'q>, entries: &[Entry]) -> PgQuery<'q> {
         .bind(standing().map(|s| state_code(s.version.state)).collect::<Vec<_>>())
         .bind(standing().map(|s| s.version.updated_at).collect::<Vec<_>>())
         .bind(standing().map(|s| s.version.as_of).collect::<Vec<_>>())
-        .bind(standing().map(|s| digest_bytes(&s.version).to_vec()).collect::<Vec<_>>())
+        .bind(standing().map(|s| digest_bytes(&s.version)).collect::<Vec<_>>())
         .bind(standing().map(|s| s.fingerprint.0).collect::<Vec<_>>())
         .bind(standing().map(|s| s.lifted_as_of).collect::<Vec<_>>())
 }

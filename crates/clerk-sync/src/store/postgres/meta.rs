@@ -47,7 +47,7 @@ impl PostgresStore {
         let mut tx = self.begin(DOING).await?;
         let sql = "delete from clerk_sync_users where user_id = any(array(select user_id from clerk_sync_users \
              where state = 2 and as_of < $1 and not exists (select 1 from clerk_sync_pending_deletions p \
-             where p.user_id = clerk_sync_users.user_id) order by as_of limit $2)) and state = 2 and as_of < $1";
+             where p.user_id = clerk_sync_users.user_id) limit $2)) and state = 2 and as_of < $1";
         let query = sqlx::query(sql).bind(as_of).bind(PURGE_AT_ONCE).persistent(self.keeps_statements);
         let done = query.execute(&mut *tx).await.map_err(storing(DOING))?;
         tx.commit().await.map_err(storing(DOING))?;

@@ -13,7 +13,7 @@ use crate::{
 };
 use sqlx::{AssertSqlSafe, Row as _};
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         version: 1,
         name: "the mirror",
@@ -28,6 +28,11 @@ const MIGRATIONS: [Migration; 3] = [
         version: 3,
         name: "deletions held back",
         sql: include_str!("../../../migrations/postgres/0003_pending_deletions.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "room in the ledger",
+        sql: include_str!("../../../migrations/postgres/0004_ledger_room.sql"),
     },
 ];
 

@@ -195,7 +195,7 @@ impl WriteSql {
         if shape.new_entries {
             let source = parameters.unnest(&ENTRY_TYPES);
             parts.push(format!(
-                "new_entries as (insert into clerk_sync_users ({ENTRY_COLUMNS}) select * from {source} returning 1)"
+                "new_entries as (insert into clerk_sync_users ({ENTRY_COLUMNS}) select * from {source} as t returning 1)"
             ));
             written.push("new_entries");
         }
@@ -274,15 +274,14 @@ impl WriteSql {
         // Writing to a String does not fail.
         let _ = if shape.changes {
             let count = parameters.next("bigint");
-            let source = parameters.unnest(&CHANGE_TYPES);
+            let source = parameters.unnest_numbered(&CHANGE_TYPES);
             write!(
                 sql,
                 ", head as (update clerk_sync_meta set last_change = last_change + {count} where id = 1 and {guard} \
-                 returning last_change - {count} as base) \
+                 returning last_change - {count} as base, (extract(epoch from clock_timestamp()) * 1000)::bigint as now) \
                  insert into clerk_sync_changes (number, user_id, change, flow, message_id, updated_at, as_of, written_at) \
-                 select head.base + t.position, t.user_id, t.change, t.flow, t.message_id, t.updated_at, t.as_of, \
-                 (extract(epoch from clock_timestamp()) * 1000)::bigint \
-                 from head, {source} with ordinality as t(user_id, change, flow, message_id, updated_at, as_of, position)"
+                 select head.base + t.position, t.user_id, t.change, t.flow, t.message_id, t.updated_at, t.as_of, head.now \
+                 from head, {source} as t(user_id, change, flow, message_id, updated_at, as_of, position)"
             )
         } else {
             write!(sql, " select {guard}")
@@ -320,9 +319,22 @@ impl Parameters {
         self.next(&format!("{kind}[]"))
     }
 
+    /// Rows of arrays of one length, a column of each. In the list of a `select` they are read in step; in `from`,
+    /// PostgreSQL would first copy each of them.
     fn unnest(&mut self, kinds: &[&str]) -> String {
-        let arrays: Vec<String> = kinds.iter().map(|kind| self.array(kind)).collect();
-        format!("unnest({})", arrays.join(", "))
+        format!("(select {})", self.unnested(kinds).join(", "))
+    }
+
+    /// The same with a last column that numbers the rows from 1.
+    fn unnest_numbered(&mut self, kinds: &[&str]) -> String {
+        let first = self.0 + 1;
+        let mut columns = self.unnested(kinds);
+        columns.push(format!("generate_subscripts(${first}, 1)"));
+        format!("(select {})", columns.join(", "))
+    }
+
+    fn unnested(&mut self, kinds: &[&str]) -> Vec<String> {
+        kinds.iter().map(|kind| format!("unnest({})", self.array(kind))).collect()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
 struct From<'a, R>(&'a R, usize);
 
 impl<R: Cells> Cells for From<'_, R> {
-    fn text(&self, position: usize) -> Result<Option<String>, sqlx::Error> {
+    fn text(&self, position: usize) -> Result<Option<&str>, sqlx::Error> {
         self.0.text(self.1 + position)
     }
 
@@ -19,7 +19,7 @@ impl<R: Cells> Cells for From<'_, R> {
         self.0.integer(self.1 + position)
     }
 
-    fn bytes(&self, position: usize) -> Result<Vec<u8>, sqlx::Error> {
+    fn bytes(&self, position: usize) -> Result<&[u8], sqlx::Error> {
         self.0.bytes(self.1 + position)
     }
 }
@@ -33,7 +33,7 @@ pub(in crate::store) fn read_stored(mapping: &Mapping, row: &impl Cells) -> Resu
     let key = optional(values.text(mapping.key_position()), "the users table")?;
     let user = match (&entry, &key) {
         (Some((user, _)), _) => user.clone(),
-        (None, _) => user_id(Ok(key.clone()), "the users table")?,
+        (None, _) => user_id(Ok(key), "the users table")?,
     };
     let row = if key.is_some() { Some(read_row(mapping, &values)?) } else { None };
     Ok(Stored { user, entry: entry.map(|(_, entry)| entry), row })

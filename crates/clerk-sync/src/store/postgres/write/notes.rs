@@ -23,7 +23,7 @@ pub(super) fn cleared(parameters: &mut Parameters) -> String {
     let kept = parameters.unnest(&["text", "integer"]);
     format!(
         "cleared as (delete from clerk_sync_runs where run = {run} \
-         and (run, part) not in (select * from {kept}) returning 1)"
+         and (run, part) not in (select * from {kept} as t) returning 1)"
     )
 }
 
