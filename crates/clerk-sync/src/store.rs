@@ -340,7 +340,8 @@ pub trait Store:
         Ok(None)
     }
 
-    /// What [`Store::migrate`] would run on an empty database, as SQL to run by other means.
+    /// What [`Store::migrate`] would run on an empty database, or beside a table that is adopted, as SQL to run by other
+    /// means.
     fn migration_sql(&self) -> String;
 
     /// The same for a database whose schema is `version` already: what is newer. Columns of the users table are not in it.

@@ -51,6 +51,8 @@ impl Mirror {
         let database = DatabaseUrl::parse(&settings.database_url).context("DATABASE_URL")?;
         let store = store::open(&database, mapping).await?;
         store.migrate().await?;
+        // Holds the mapping against the table's own types; a table that was there before is written as those want it.
+        let store = store.fitted().await?.unwrap_or(store);
 
         let secret = settings.clerk_secret_key.clone();
         let api = HttpClerk::try_new(&settings.clerk_api_url, secret.clone(), Arc::clone(&metrics))?;

@@ -48,6 +48,8 @@ pub struct PostgresStore {
     mapping: Arc<Mapping>,
     fit: Fit,
     begin: Arc<str>,
+    /// How scripts for other means begin.
+    begin_script: Arc<str>,
     sql: write::WriteSql,
     /// Whether statements may be prepared once and kept by name.
     keeps_statements: bool,
@@ -65,6 +67,7 @@ impl PostgresStore {
         Ok(Self {
             pool: connect::pool(target)?,
             begin: connect::begin_sql(target).into(),
+            begin_script: connect::begin_script(target).into(),
             sql: write::WriteSql::new(&mapping, &fit),
             keeps_statements: target.keeps_prepared_statements(),
             sets_up_sessions: connect::sets_up_sessions(target),
@@ -187,6 +190,7 @@ impl Store for PostgresStore {
         Ok(Some(Arc::new(Self {
             pool: self.pool.clone(),
             begin: Arc::clone(&self.begin),
+            begin_script: Arc::clone(&self.begin_script),
             sql: write::WriteSql::new(&mapping, &fit),
             keeps_statements: self.keeps_statements,
             sets_up_sessions: self.sets_up_sessions,
@@ -196,11 +200,11 @@ impl Store for PostgresStore {
     }
 
     fn migration_sql(&self) -> String {
-        migrate::script(&self.mapping)
+        migrate::script(&self.begin_script, &self.mapping)
     }
 
     fn migration_sql_from(&self, version: i32) -> String {
-        migrate::script_from(version)
+        migrate::script_from(&self.begin_script, version)
     }
 
     async fn close(&self) {

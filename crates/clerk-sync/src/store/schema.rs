@@ -8,7 +8,7 @@ use super::{
     judge::judge,
     shape::TableShape,
 };
-use crate::mapping::{Column, Kind, Mapping};
+use crate::mapping::{Column, Kind, Mapping, MomentFormat};
 
 /// One step of the schema, never edited once released. A database for which a step has nothing to do goes without it.
 pub(super) struct Migration {
@@ -127,15 +127,18 @@ pub(super) fn users_table_findings(
         }
         let lacking = lacking(mapping, shape);
         if !lacking.is_empty() {
-            let names = lacking.into_iter().filter_map(|lacking| match lacking {
+            let columns = lacking.into_iter().filter_map(|lacking| match lacking {
                 Lacking::Mapped(position) => {
-                    mapping.columns().get(position).map(|column| column.name.clone())
+                    mapping.columns().get(position).map(|column| (column.name.clone(), made_as(column)))
                 }
-                Lacking::Extra { name, .. } => Some(name),
+                Lacking::Extra { name, kind } => Some((name, kind)),
             });
-            let missing = names.map(|column| TableFinding {
+            let missing = columns.map(|(column, kind)| TableFinding {
+                todo: format!(
+                    "run clerk-sync migrate, which adds it; or as the table's owner: {}",
+                    dialect.add_column(mapping, &column, kind)
+                ),
                 problem: TableProblem::MissingColumn { column },
-                todo: "run clerk-sync migrate, which adds it".to_owned(),
                 blocks: true,
             });
             return missing.collect();
@@ -144,6 +147,15 @@ pub(super) fn users_table_findings(
     match judge(mapping, shape, dialect) {
         Ok((_, warnings)) => warnings,
         Err(findings) => findings,
+    }
+}
+
+/// What a column that we make is made as.
+fn made_as(column: &Column) -> Kind {
+    match column.format {
+        Some(format) if format.is_number() => Kind::Integer,
+        Some(MomentFormat::Iso | MomentFormat::Sql) => Kind::Text,
+        _ => column.kind,
     }
 }
 

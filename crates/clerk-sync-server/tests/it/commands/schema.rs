@@ -11,7 +11,7 @@ async fn migrate_says_what_it_did_and_the_second_time_that_nothing_was_to_do(
 ) {
     let (clerk, database) = (Clerk::start().await, Database::fresh(kind).await);
     let setup = Setup::new(&clerk, &database);
-    let fourth = if matches!(kind, Kind::Postgres) { "schema 4: room in the ledger\n" } else { "" };
+    let fourth = if kind == Kind::Postgres { "schema 4: room in the ledger\n" } else { "" };
     assert_eq!(
         setup.output(&["migrate"]).await,
         format!(

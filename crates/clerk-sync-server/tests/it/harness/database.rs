@@ -14,6 +14,13 @@ pub(crate) enum Kind {
     Mysql,
 }
 
+impl Kind {
+    /// The newest version of our tables.
+    pub(crate) fn schema(self) -> i32 {
+        if self == Self::Postgres { 4 } else { 3 }
+    }
+}
+
 pub(crate) struct Database {
     pub(crate) kind: Kind,
     /// As in `DATABASE_URL`.

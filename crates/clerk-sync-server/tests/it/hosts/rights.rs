@@ -84,7 +84,8 @@ async fn what_is_newer_is_printed_for_the_owner(
     let all = setup.output(&["migrate", "--print"]).await;
     assert_eq!(setup.output(&["migrate", "--print", "--from", "0"]).await, all);
     let newer = setup.output(&["migrate", "--print", "--from", "1"]).await;
-    let statements = newer.trim().trim_start_matches("begin;").trim_end_matches("commit;").trim();
+    let statements = newer.trim().trim_end_matches("commit;");
+    let statements = &statements[statements.find("-- ").expect("a comment comes first")..];
     assert!(
         all.contains(statements) && !statements.contains("create table if not exists clerk_sync_meta"),
         "{newer}"
@@ -92,19 +93,58 @@ async fn what_is_newer_is_printed_for_the_owner(
     database.run(&all.replace(statements, "")).await;
     let status = setup.run(&["status"]).await;
     assert_eq!(status.code, Some(2), "{status:?}");
-    assert!(status.out.contains("version 1 of 3"), "{status:?}");
+    assert!(status.out.contains(&format!("version 1 of {}", kind.schema())), "{status:?}");
 
     database.run(&newer).await;
     assert_eq!(setup.output(&["migrate"]).await, "nothing to do: the schema is up to date\n");
     let last = setup.output(&["migrate", "--print", "--from", "2"]).await;
     assert!(last.contains("clerk_sync_pending_deletions") && !last.contains("clerk_sync_lease"), "{last}");
-    let nothing = setup.output(&["migrate", "--print", "--from", "3"]).await;
+    let nothing = setup.output(&["migrate", "--print", "--from", &kind.schema().to_string()]).await;
     assert!(nothing.starts_with("-- nothing to do"), "{nothing}");
     assert_eq!(
         setup.run(&["migrate", "--from", "1"]).await.code,
         Some(2),
         "only what is printed has a beginning"
     );
+}
+
+/// The app's table is there, and stays the app's.
+#[rstest]
+#[tokio::test]
+async fn what_is_printed_for_an_adopted_table_leaves_it_alone(
+    #[values(Kind::Sqlite, Kind::Postgres, Kind::Mysql)] kind: Kind,
+) {
+    let database = Database::fresh(kind).await;
+    database.run("create table members (clerk_id varchar(255) primary key, first_name varchar(255))").await;
+    let setup = Setup::bare().set("DATABASE_URL", &database.url).config(
+        "[users]\ntable = \"members\"\ncreate = false\n\n\
+         [users.columns]\nclerk_id = \"id\"\nfirst_name = \"first_name\"\n",
+    );
+    let script = setup.output(&["migrate", "--print"]).await;
+    assert!(!script.contains("members"), "{script}");
+    // By a session that knows nothing of the URL, as the owner's.
+    let elsewhere = if kind == Kind::Postgres { "set search_path = public;\n" } else { "" };
+    database.run(&format!("{elsewhere}{script}")).await;
+    assert_eq!(setup.output(&["migrate"]).await, "nothing to do: the schema is up to date\n");
+    assert_eq!(database.select(&["users_table"], "from clerk_sync_meta").await, [vec![None]]);
+}
+
+/// A column that is new in the mapping of a table that we made: its owner is told how to add it.
+#[rstest]
+#[tokio::test]
+async fn a_new_column_is_printed_for_the_owner(#[values(Kind::Postgres, Kind::Mysql)] kind: Kind) {
+    let (database, role) = prepared(kind).await;
+    let mapping = "[users.columns]\nclerk_id = \"id\"\nplan = \"public_metadata.plan\"\n";
+    let database = database.with_user(&role, PASSWORD);
+    let setup = Setup::bare().set("DATABASE_URL", &database.url).config(mapping);
+    let status = setup.run(&["status"]).await;
+    assert_eq!(status.code, Some(2), "{status:?}");
+    let (_, statement) = status.out.split_once("as the table's owner: ").expect("what to run");
+    let statement = statement.lines().next().expect("a line");
+    database.run(statement).await;
+    let status = setup.run(&["status"]).await;
+    assert!(!status.out.contains("as the table's owner"), "{status:?}");
+    forget(&database, &role).await;
 }
 
 /// What hosts that deploy schemas on their own do not take.

@@ -213,14 +213,12 @@ fn record_table(mapping: &Mapping) -> String {
     format!("update clerk_sync_meta set users_table = {}", quoted(&name, '\''))
 }
 
-/// Everything for an empty database.
+/// Everything for an empty database, or for one that holds only the app's tables.
 pub(super) fn script(mapping: &Mapping) -> String {
-    let mut script = String::new();
-    for migration in &MIGRATIONS {
-        script.push_str(migration.sql);
-        script.push_str(&format!("\nupdate clerk_sync_meta set schema_version = {};\n\n", migration.version));
+    let mut script = newer_than(&MIGRATIONS, 0);
+    if mapping.creates() {
+        script.push_str(&format!("{};\n\n{};\n", record_table(mapping), create_table(mapping)));
     }
-    script.push_str(&format!("{};\n\n{};\n", record_table(mapping), create_table(mapping)));
     script
 }
 

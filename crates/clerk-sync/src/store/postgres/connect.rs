@@ -103,11 +103,14 @@ fn limits(target: &ServerTarget) -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec();
-    if !target.search_path.is_empty() {
-        let schemas: Vec<String> = target.search_path.iter().map(|schema| quoted(schema, '"')).collect();
-        limits.push(format!("search_path = {}", schemas.join(", ")));
-    }
+    limits.extend(search_path(target));
     limits
+}
+
+/// The schema that the URL names.
+fn search_path(target: &ServerTarget) -> Option<String> {
+    let schemas: Vec<String> = target.search_path.iter().map(|schema| quoted(schema, '"')).collect();
+    (!schemas.is_empty()).then(|| format!("search_path = {}", schemas.join(", ")))
 }
 
 fn session_sql(target: &ServerTarget) -> String {
@@ -122,4 +125,10 @@ pub(super) fn begin_sql(target: &ServerTarget) -> String {
         sql.push_str("; set transaction read write");
     }
     sql
+}
+
+/// Begins a script that somebody else runs, whose own connection knows nothing of our URL.
+pub(super) fn begin_script(target: &ServerTarget) -> String {
+    let path = search_path(target).map(|path| format!("set local {path};\n\n"));
+    format!("begin;\n\n{}", path.unwrap_or_default())
 }

@@ -162,21 +162,19 @@ fn record_table(mapping: &Mapping) -> String {
     format!("update clerk_sync_meta set users_table = {}", quoted(&mapping.table().to_string(), '\''))
 }
 
-/// Everything for an empty database.
-pub(super) fn script(mapping: &Mapping) -> String {
-    let mut script = String::from("begin;\n\n");
-    for migration in &MIGRATIONS {
-        script.push_str(migration.sql);
-        script.push_str(&format!("\nupdate clerk_sync_meta set schema_version = {};\n\n", migration.version));
+/// Everything for an empty database, or for one that holds only the app's tables.
+pub(super) fn script(begin: &str, mapping: &Mapping) -> String {
+    let mut script = format!("{begin}{}", newer_than(&MIGRATIONS, 0));
+    if mapping.creates() {
+        script.push_str(&format!("{};\n\n{};\n\n", create_table(mapping), record_table(mapping)));
     }
-    script.push_str(&format!("{};\n\n{};\n\ncommit;\n", create_table(mapping), record_table(mapping)));
-    script
+    script + "commit;\n"
 }
 
 /// What is newer than a version, for a database that has been brought to it.
-pub(super) fn script_from(version: i32) -> String {
+pub(super) fn script_from(begin: &str, version: i32) -> String {
     match newer_than(&MIGRATIONS, version) {
         nothing if nothing.is_empty() => nothing,
-        newer => format!("begin;\n\n{newer}commit;\n"),
+        newer => format!("{begin}{newer}commit;\n"),
     }
 }
