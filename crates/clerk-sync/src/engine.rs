@@ -39,7 +39,7 @@ use std::{
     sync::{Arc, OnceLock, Weak},
     time::Duration,
 };
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// How often a new last event is written down.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
@@ -81,6 +81,7 @@ impl Engine {
         let waiting = Arc::new(Waiting::new(Arc::clone(&settling), Arc::clone(&clock)));
         let observer: Weak<dyn Observer> = Arc::<Waiting>::downgrade(&waiting);
         observers.add(observer);
+        let (undeletable, refused) = mpsc::unbounded_channel();
         let parts = Arc::new(Parts {
             mapping: Arc::clone(store.mapping()),
             door: Door::open(
@@ -89,6 +90,7 @@ impl Engine {
                 Arc::clone(&metrics),
                 Arc::clone(&settling),
                 Arc::clone(&observers),
+                undeletable,
                 options,
             ),
             store,
@@ -104,6 +106,7 @@ impl Engine {
         });
         tokio::spawn(settle::run(Arc::downgrade(&parts)));
         tokio::spawn(conflict::watch_letters(Arc::downgrade(&parts)));
+        tokio::spawn(due::deal_with_undeletable(Arc::downgrade(&parts), refused));
         tokio::spawn(note_events(Arc::downgrade(&parts), parts.last_event_ms.subscribe()));
         Self { parts }
     }

@@ -125,6 +125,8 @@ pub struct Applied {
     pub settle_from: Option<i64>,
     /// What became of the search for a row of before; `None` where there was nothing to search.
     pub linking: Option<Linking>,
+    /// The user is gone, and other rows refer to the row: it stays among the deletions that are due until it can go.
+    pub row_waits: bool,
 }
 
 /// One entry of the change feed.

@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Notify, oneshot},
+    sync::{Notify, mpsc::UnboundedSender, oneshot},
     task::JoinSet,
 };
 
@@ -85,6 +85,8 @@ struct Shared {
     metrics: Arc<Metrics>,
     settling: Arc<Settling>,
     observers: Arc<Observers>,
+    /// Hears of rows that could not be deleted.
+    undeletable: UnboundedSender<UserId>,
     options: DoorOptions,
     queue: Mutex<Queue>,
     arrived: Notify,
@@ -114,6 +116,7 @@ impl Door {
         metrics: Arc<Metrics>,
         settling: Arc<Settling>,
         observers: Arc<Observers>,
+        undeletable: UnboundedSender<UserId>,
         options: DoorOptions,
     ) -> Self {
         let shared = Arc::new(Shared {
@@ -122,6 +125,7 @@ impl Door {
             metrics,
             settling,
             observers,
+            undeletable,
             options,
             queue: Mutex::default(),
             arrived: Notify::new(),
@@ -367,6 +371,10 @@ impl Shared {
             if let Ok(applied) = result {
                 if let Some(from) = applied.settle_from {
                     self.settling.settle(observation.user.clone(), from);
+                }
+                if applied.row_waits {
+                    // Nobody listens where the engine ends: what is due stays due.
+                    let _ = self.undeletable.send(observation.user.clone());
                 }
                 self.observers.committed(observation, applied);
             }

@@ -1,11 +1,12 @@
-//! Deletions that were held back, once their time has come.
+//! Deletions that were held back, once their time has come, and those that the database refused.
 
 use super::{Engine, Parts};
 use crate::{
     store::{CarryOut, NewDeadLetter, StoreError},
     user_id::UserId,
 };
-use std::time::Duration;
+use std::{sync::Weak, time::Duration};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Users in one transaction: few enough that nobody waits long for their locks.
 const AT_ONCE: u32 = 100;
@@ -35,6 +36,17 @@ impl Engine {
             if due.len() < AT_ONCE as usize || batch == Batch::default() {
                 return Ok(done);
             }
+        }
+    }
+}
+
+/// Deals with rows that could not be deleted as their users went. Each is due already: why it stays is told at once, and
+/// not a while later.
+pub(super) async fn deal_with_undeletable(parts: Weak<Parts>, mut users: UnboundedReceiver<UserId>) {
+    while let Some(user) = users.recv().await {
+        let Some(parts) = parts.upgrade() else { return };
+        if let Err(error) = parts.carry_out(&[user]).await {
+            tracing::warn!(%error, "a row that cannot be deleted is not dealt with now; it is tried again");
         }
     }
 }
@@ -103,7 +115,7 @@ impl Parts {
             user.id = %user,
             dead_letter = number,
             %error,
-            "a deletion that was held back is due and cannot be done: see clerk-sync dead-letters show {number}"
+            "the row of a user who is gone cannot be deleted: see clerk-sync dead-letters show {number}"
         );
         self.store.postpone_deletion(user, TRY_AGAIN).await.map(|_| ())
     }

@@ -101,6 +101,7 @@ pub(super) fn plan<'a>(batch: &'a [Observation], before: &HashMap<UserId, Entry>
         change: None,
         settle_from: None,
         linking: None,
+        row_waits: false,
     };
     let mut plan = Plan { applied: vec![nothing; batch.len()], ..Plan::default() };
     for of_user in by_user.chunk_by(|one, next| one.0 == next.0) {

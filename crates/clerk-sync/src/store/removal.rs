@@ -1,15 +1,17 @@
 //! What is done to the rows of users who are gone, as a statement over a list of ids.
 
 use super::{
-    StoreError, StoreErrorKind,
+    Applied, StoreError, StoreErrorKind,
     dialect::Dialect,
     judge::{Fit, Held},
     moments::{number_of, text_of},
+    pending::ms,
     plan,
 };
 use crate::{
     mapping::{Deletion, ID_PLACE, Mapping, MomentFormat, OnDelete, Storage, Value},
     observation::Observation,
+    rule::Change,
 };
 
 /// `before (ids) after`.
@@ -28,8 +30,8 @@ pub(super) struct Removals {
     at_once: Option<Removal>,
     /// When one that was held back is due.
     due: Option<Removal>,
-    /// `None` where there is no way out.
-    refused: Option<Option<Removal>>,
+    /// When deleting was refused. Nothing, too, where there is no other way: then the row waits.
+    refused: Option<Removal>,
 }
 
 impl Removals {
@@ -48,36 +50,51 @@ impl Removals {
         Self {
             at_once: removal(deletion.at_once(), spared),
             due: removal(deletion.on_delete, Spared::Cancelled),
-            refused: deletion.on_refused.map(|policy| removal(policy, Spared::Cancelled)),
+            refused: deletion.on_refused.and_then(|policy| removal(policy, Spared::Cancelled)),
         }
     }
 
     /// What is done when a deletion is heard of. `was_refused`: that was tried.
     pub(super) fn of(&self, was_refused: bool) -> Option<&Removal> {
-        self.unless_refused(&self.at_once, was_refused)
+        if was_refused { self.refused.as_ref() } else { self.at_once.as_ref() }
     }
 
     /// What is done when one that was held back is due. `was_refused`: that was tried.
     pub(super) fn due(&self, was_refused: bool) -> Option<&Removal> {
-        self.unless_refused(&self.due, was_refused)
-    }
-
-    fn unless_refused<'a>(&'a self, usual: &'a Option<Removal>, was_refused: bool) -> Option<&'a Removal> {
-        match &self.refused {
-            Some(refused) if was_refused => refused.as_ref(),
-            _ => usual.as_ref(),
-        }
+        if was_refused { self.refused.as_ref() } else { self.due.as_ref() }
     }
 }
 
 impl Deletion {
-    /// Whether a deletion that failed so is tried once more in the other way: that of a single user, so that nobody else's
-    /// row is dealt with like this.
+    /// Whether a deletion that failed so is written once more, and the row dealt with in the other way, or left to wait
+    /// where there is none: that of a single user, so that nobody else's row is dealt with like this.
     pub(super) fn has_way_out(&self, error: &StoreError, batch: &[Observation]) -> bool {
-        self.is_way_out_of(error) && plan::users(batch).len() == 1
+        let is_refused = matches!(error.kind(), StoreErrorKind::Referenced { .. });
+        let has_way_out = is_refused && plan::users(batch).len() == 1;
+        if has_way_out {
+            tracing::info!(refused = %error, "a row cannot be deleted: it is dealt with as on_delete_refused says, or waits");
+        }
+        has_way_out
     }
 
-    /// Whether there is another way to deal with a row that could not be deleted.
+    /// How long a deletion is held back, in ms. A row that could not be deleted, and for which there is no other way, is
+    /// due at once: whoever deals with what is due tries again and tells why it stays.
+    pub(super) fn held_for(&self, was_refused: bool) -> Option<i64> {
+        match self.delete_after {
+            Some(after) => Some(ms(after)),
+            None => (was_refused && self.on_refused.is_none()).then_some(0),
+        }
+    }
+
+    /// Says of those who are gone now that their rows wait.
+    pub(super) fn tell_waiting(&self, applied: &mut [Applied], was_refused: bool) {
+        let waits = was_refused && self.on_refused.is_none();
+        for one in applied.iter_mut().filter(|_| waits) {
+            one.row_waits = one.change == Some(Change::Deleted);
+        }
+    }
+
+    /// Whether there is another way to deal with a row that could not be deleted when it was due.
     pub(super) fn is_way_out_of(&self, error: &StoreError) -> bool {
         self.on_refused.is_some() && matches!(error.kind(), StoreErrorKind::Referenced { .. })
     }

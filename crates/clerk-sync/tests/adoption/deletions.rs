@@ -151,19 +151,33 @@ async fn a_kept_row_is_left_as_it_is(#[values(Kind::Postgres, Kind::Mysql, Kind:
 
 #[rstest]
 #[tokio::test]
-async fn a_row_that_others_refer_to_is_told_apart_or_dealt_with(
+async fn a_row_that_others_refer_to_waits_or_is_dealt_with(
     #[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind,
 ) {
     let database = adopting(kind, &ddl(kind), spec(DeletionSpec::default())).await;
     let (store, mapping) = (&database.store, database.store.mapping());
     store.commit(&[seen(mapping, "user_1", 1), seen(mapping, "user_2", 1)]).await.unwrap();
     database.run_sql("insert into orders values (1, 'user_1')").await;
-    let refused = store.commit(&[gone(mapping, "user_1", 5)]).await.expect_err("an order refers to it");
+    let both = [gone(mapping, "user_1", 5), gone(mapping, "user_2", 5)];
+    assert!(store.commit(&both).await.expect_err("not both at once").is_rejection());
+    for (one, waits) in both.iter().zip([true, false]) {
+        let applied = store.commit(std::slice::from_ref(one)).await.unwrap();
+        assert_eq!((applied[0].change, applied[0].row_waits), (Some(Change::Deleted), waits));
+    }
+    assert!(row(store.as_ref(), "user_1").await.is_some());
+    // The tombstone holds, whatever the row says.
+    store.commit(&[seen(mapping, "user_1", 4)]).await.unwrap();
+    let summary = store.summary().await.unwrap();
+    assert_eq!((summary.gone, summary.last_change), (2, 4));
+    assert!(store.strays(None, 10).await.unwrap().is_empty());
+    let due = store.due_deletions(10).await.unwrap();
+    assert_eq!(due, [user("user_1")]);
+    let refused = store.carry_out(&due, CarryOut::WhenDue).await.expect_err("an order refers to it");
     assert!(matches!(refused.kind(), StoreErrorKind::Referenced { .. }), "{refused:?}");
     assert!(refused.is_rejection() && !refused.to_string().contains("user_1"), "{refused}");
-    assert!(row(store.as_ref(), "user_1").await.is_some());
-    assert_eq!(store.summary().await.unwrap().gone, 0, "nothing of it is written");
-    store.commit(&[gone(mapping, "user_2", 5)]).await.unwrap();
+    database.run_sql("delete from orders").await;
+    assert_eq!(store.carry_out(&due, CarryOut::WhenDue).await.unwrap(), due);
+    assert_eq!(row(store.as_ref(), "user_1").await, None);
 
     // With a way out: the row is marked, and only that of the user whose row cannot be deleted.
     let way_out = DeletionSpec { on_refused: Some(OnDelete::Mark), ..DeletionSpec::default() };
@@ -194,12 +208,9 @@ async fn a_key_that_is_checked_at_the_end_has_the_same_way_out(
         let (store, mapping) = (&database.store, database.store.mapping());
         store.commit(&[seen(mapping, "user_1", 1)]).await.unwrap();
         database.run_sql("insert into orders values (1, 'user_1')").await;
-        match store.commit(&[gone(mapping, "user_1", 5)]).await {
-            Ok(_) => assert!(is_marked),
-            Err(error) => {
-                assert!(!is_marked && matches!(error.kind(), StoreErrorKind::Referenced { .. }), "{error}")
-            }
-        }
+        let applied = store.commit(&[gone(mapping, "user_1", 5)]).await.unwrap();
+        assert_eq!(applied[0].row_waits, !is_marked);
+        assert!(row(store.as_ref(), "user_1").await.is_some());
         assert_marked(&database, is_marked).await;
         // The connection is as good as before.
         store.commit(&[seen(mapping, "user_2", 1)]).await.unwrap();

@@ -1,7 +1,7 @@
 //! Rows that the database does not let go when they are due.
 
 use super::{HOUR, all_due, pending, served_until, with_people};
-use crate::harness::{Database, Kind, now_ms};
+use crate::harness::{Database, Kind, Person, eventually, now_ms};
 use rstest::rstest;
 
 async fn orders(database: &Database, id: &str) {
@@ -50,6 +50,36 @@ async fn a_row_that_others_refer_to_is_told_and_heals(
     database.run("delete from orders").await;
     all_due(&database).await;
     served_until(&setup, "it heals", async || database.users().await.is_empty()).await;
+    assert_eq!((database.letters().await, pending(&database).await), (0, 0));
+}
+
+/// Without holding back: the user is gone all the same, and the row as soon as nothing refers to it.
+#[rstest]
+#[tokio::test]
+async fn whose_row_cannot_be_deleted_is_gone_nevertheless(
+    #[values(Kind::Sqlite, Kind::Postgres, Kind::Mysql)] kind: Kind,
+) {
+    let (clerk, database, setup) = with_people(kind, "", &["user_ada", "user_bob"]).await;
+    orders(&database, "user_ada").await;
+    let server = setup.serve().await;
+    let late = clerk.updated(&Person { updated_at: now_ms() - 5_000, ..Person::new("user_ada") });
+    for id in ["user_ada", "user_bob"] {
+        server.accept(&clerk.deleted(id, now_ms())).await;
+    }
+    eventually("it is told why the row stays", async || database.letters().await == 1).await;
+    server.accept(&late).await;
+    server.stop().await;
+    assert_eq!((database.users().await.len(), pending(&database).await), (1, 1));
+    let told = setup.json(&["changes", "--json"]).await;
+    assert_eq!(told.iter().filter(|change| change["change"] == "deleted").count(), 2);
+    let letter = &setup.json(&["dead-letters", "list", "--json"]).await[0];
+    let reason = letter["reason"].as_str().expect("a reason");
+    assert!(reason.contains("clerk-sync deletions run user_ada"), "{reason}");
+
+    database.run("delete from orders").await;
+    let number = letter["number"].to_string();
+    setup.output(&["dead-letters", "replay", &number]).await;
+    assert!(database.users().await.is_empty());
     assert_eq!((database.letters().await, pending(&database).await), (0, 0));
 }
 

@@ -27,6 +27,7 @@ fn bench(concurrent: usize, options: DoorOptions) -> Bench {
         Arc::new(Metrics::default()),
         Arc::clone(&settling),
         Arc::default(),
+        tokio::sync::mpsc::unbounded_channel().0,
         options,
     );
     Bench { door: Arc::new(door), store, settling }

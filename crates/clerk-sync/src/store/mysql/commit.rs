@@ -78,12 +78,12 @@ impl MySqlStore {
         batch: &[Observation],
         notes: &Notes,
     ) -> Result<Vec<Applied>, StoreError> {
-        let refused = match while_contended(|| self.try_commit(batch, notes, false)).await {
-            Err(error) if self.mapping.deletion().has_way_out(&error, batch) => error,
-            result => return result,
-        };
-        tracing::info!(%refused, "a row that cannot be deleted is dealt with as on_delete_refused says");
-        while_contended(|| self.try_commit(batch, notes, true)).await
+        match while_contended(|| self.try_commit(batch, notes, false)).await {
+            Err(error) if self.mapping.deletion().has_way_out(&error, batch) => {
+                while_contended(|| self.try_commit(batch, notes, true)).await
+            }
+            result => result,
+        }
     }
 
     /// `was_refused`: deleting rows was refused, because others refer to them.
@@ -113,6 +113,7 @@ impl MySqlStore {
         if !(plan.writes_nothing() && notes.is_empty()) {
             self.write(tx, &plan, notes, was_refused).await?;
         }
+        self.mapping.deletion().tell_waiting(&mut plan.applied, was_refused);
         Ok(plan.applied)
     }
 
@@ -183,7 +184,7 @@ impl MySqlStore {
                 query.execute(&mut **tx).await.map_err(storing(COMMITTING))?;
             }
         }
-        self.write_pending(tx, plan).await?;
+        self.write_pending(tx, plan, was_refused).await?;
         self.heal(tx, &plan.healed).await?;
         self.write_notes(tx, notes).await?;
         self.append_changes(tx, &plan.changes).await

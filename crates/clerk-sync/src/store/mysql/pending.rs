@@ -67,9 +67,14 @@ impl PendingDeletions for MySqlStore {
 impl MySqlStore {
     /// Holds back the deletions of a plan, where the mapping says so; whose is held back or cancelled already keeps its entry.
     /// And forgets those of users who are back.
-    pub(super) async fn write_pending(&self, tx: &mut Tx, plan: &Plan<'_>) -> Result<(), StoreError> {
-        if let Some(after) = self.mapping.deletion().delete_after {
-            let due_at = format!("cast(unix_timestamp(now(3)) * 1000 as signed) + {}", ms(after));
+    pub(super) async fn write_pending(
+        &self,
+        tx: &mut Tx,
+        plan: &Plan<'_>,
+        was_refused: bool,
+    ) -> Result<(), StoreError> {
+        if let Some(after) = self.mapping.deletion().held_for(was_refused) {
+            let due_at = format!("cast(unix_timestamp(now(3)) * 1000 as signed) + {after}");
             for run in runs(&plan.deleted) {
                 let sql = format!(
                     "insert into clerk_sync_pending_deletions (user_id, due_at) values {} \

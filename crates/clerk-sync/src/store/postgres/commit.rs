@@ -75,12 +75,12 @@ impl PostgresStore {
         {
             return Ok(applied);
         }
-        let refused = match while_contended(|| self.try_with_locks(batch, notes, false)).await {
-            Err(error) if self.mapping.deletion().has_way_out(&error, batch) => error,
-            result => return result,
-        };
-        tracing::info!(%refused, "a row that cannot be deleted is dealt with as on_delete_refused says");
-        while_contended(|| self.try_with_locks(batch, notes, true)).await
+        match while_contended(|| self.try_with_locks(batch, notes, false)).await {
+            Err(error) if self.mapping.deletion().has_way_out(&error, batch) => {
+                while_contended(|| self.try_with_locks(batch, notes, true)).await
+            }
+            result => result,
+        }
     }
 
     /// `None` where somebody was faster, or a row of a new user stands there from before.
@@ -146,6 +146,7 @@ impl PostgresStore {
         if !(plan.writes_nothing() && notes.is_empty()) {
             self.write(connection, &plan, notes, manner).await?;
         }
+        self.mapping.deletion().tell_waiting(&mut plan.applied, manner.was_refused);
         Ok(plan.applied)
     }
 

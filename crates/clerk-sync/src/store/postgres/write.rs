@@ -8,13 +8,12 @@ use super::{
         Notes,
         dialect::Dialect,
         judge::{Fit, Held},
-        pending::ms,
         plan::Plan,
         removal::{Removal, Removals},
     },
     column,
 };
-use crate::mapping::{FillContent, Mapping, Storage};
+use crate::mapping::{Deletion, FillContent, Mapping, Storage};
 use std::{
     collections::HashMap,
     fmt::Write as _,
@@ -77,8 +76,8 @@ pub(super) struct WriteSql {
     /// Up to the values, which are called `t`; and behind them.
     update: (String, String),
     removals: Removals,
-    /// For how long deletions are held back, ms.
-    delete_after: Option<i64>,
+    /// How deletions are held back.
+    deletion: Deletion,
     by_shape: Mutex<HashMap<Shape, Arc<str>>>,
 }
 
@@ -150,7 +149,7 @@ impl WriteSql {
             update: (format!("update {table} u set {} from ", update.join(", ")), format!(" where {is_key}")),
             upsert_resolution: format!(" on conflict ({key}) do {action}"),
             removals: Removals::new(mapping, fit, Dialect::Postgres, "= any", column::now),
-            delete_after: mapping.deletion().delete_after.map(ms),
+            deletion: mapping.deletion().clone(),
             by_shape: Mutex::default(),
         }
     }
@@ -242,8 +241,8 @@ impl WriteSql {
                 None => format!("deleted as (select {ring} from unnest({users}))"),
             });
             written.push("deleted");
-            if let Some(delete_after) = self.delete_after {
-                parts.push(pending::held_back(&users, delete_after));
+            if let Some(after) = self.deletion.held_for(shape.was_refused) {
+                parts.push(pending::held_back(&users, after));
                 written.push("held_back");
             }
         }

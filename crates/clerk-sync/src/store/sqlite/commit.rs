@@ -77,12 +77,12 @@ impl SqliteStore {
         batch: &[Observation],
         notes: &Notes,
     ) -> Result<Vec<Applied>, StoreError> {
-        let refused = match self.try_commit(batch, notes, false).await {
-            Err(error) if self.mapping.deletion().has_way_out(&error, batch) => error,
-            result => return result,
-        };
-        tracing::info!(%refused, "a row that cannot be deleted is dealt with as on_delete_refused says");
-        self.try_commit(batch, notes, true).await
+        match self.try_commit(batch, notes, false).await {
+            Err(error) if self.mapping.deletion().has_way_out(&error, batch) => {
+                self.try_commit(batch, notes, true).await
+            }
+            result => result,
+        }
     }
 
     /// `was_refused`: deleting rows was refused, because others refer to them.
@@ -106,6 +106,7 @@ impl SqliteStore {
         self.write_notes(&mut tx, notes).await?;
         // A key that is checked as the transaction ends, as Django makes them, refuses only here.
         tx.commit().await.map_err(storing(COMMITTING)).map_err(|error| refusal(error, &plan))?;
+        self.mapping.deletion().tell_waiting(&mut plan.applied, was_refused);
         Ok(plan.applied)
     }
 
@@ -137,7 +138,7 @@ impl SqliteStore {
         if let Some(Removal { before, after }) = self.sql.removal(was_refused) {
             for_users(tx, before, &plan.deleted, after).await.map_err(|error| refusal(error, plan))?;
         }
-        self.write_pending(tx, plan).await?;
+        self.write_pending(tx, plan, was_refused).await?;
         for_users(tx, "delete from clerk_sync_dead_letters where user_id in ", &plan.healed, "").await?;
         append_changes(tx, &plan.changes).await
     }
