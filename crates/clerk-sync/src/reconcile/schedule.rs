@@ -59,7 +59,9 @@ pub(super) fn next(view: &View<'_>) -> Option<(Task, Duration)> {
         let last = catch_up.completed_at.or(import.completed_at);
         (Task::CatchUp, after(now, last, every))
     });
-    let scrub = view.scrub_every.map(|every| (Task::ScrubStep, scrub_wait(view, every)));
+    // Another mapping needs one, also where they are off.
+    let scrub_every = view.scrub_every.or_else(|| is_remapped(view).then_some(TRY_AGAIN));
+    let scrub = scrub_every.map(|every| (Task::ScrubStep, scrub_wait(view, every)));
     // Also while a scrub takes its time: what happens behind its back must not wait for its end. Where there are
     // frequent catch-ups it is read right after one: who came since the last one would make it differ.
     let count = view.scrub_every.filter(|_| view.catch_up_every.is_none_or(|every| every > FREQUENT));

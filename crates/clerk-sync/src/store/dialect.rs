@@ -73,7 +73,7 @@ impl Dialect {
     pub(super) fn change_type(self, mapping: &Mapping, column: &str, kind: Kind) -> String {
         let (alter, column, kind) = (self.alter(mapping), self.name(column), self.type_of(kind));
         match self {
-            Self::Postgres => format!("{alter} alter column {column} type {kind}"),
+            Self::Postgres => format!("{alter} alter column {column} type {kind} using {column}::{kind}"),
             Self::MySql => format!("{alter} modify column {column} {kind}"),
             Self::Sqlite => format!("a new table with {column} {kind}: SQLite changes no types"),
         }

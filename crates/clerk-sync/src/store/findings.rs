@@ -104,6 +104,14 @@ pub enum TableProblem {
         /// The column of the user's id.
         column: String,
     },
+    /// Our role may not ask the counter that fills a column.
+    #[error("the column {column} is filled by the sequence {sequence}, which this database user may not use")]
+    DeniedSequence {
+        /// The column.
+        column: String,
+        /// The sequence, quoted for SQL.
+        sequence: String,
+    },
     /// Our role lacks rights on the table.
     #[error("this database user may not {} it", statements.join(", "))]
     Denied {

@@ -48,6 +48,7 @@ pub(super) fn judge(
     judgement.key();
     judgement.unfilled();
     judgement.denied();
+    judgement.sequences();
     let Judgement { problems, warnings, .. } = judgement;
     match (all(columns), all(fills)) {
         (Some(columns), Some(fills)) if problems.is_empty() => {
@@ -119,6 +120,15 @@ impl Judgement<'_> {
             self.problem(TableProblem::WrongType { column, type_name, what }, todo);
             return None;
         };
+        let constant = if let Source::Constant(value) = &column.source { Some(value) } else { None };
+        let ours = column.default.iter().chain(constant);
+        if ours.into_iter().any(|value| held.fit(value.clone(), column.overflow).is_err()) {
+            let (column, type_name) = (column.name.clone(), found.type_name);
+            let what = "the value that [users.columns] gives it".to_owned();
+            let todo = "correct it in [users.columns], or change the column's type".to_owned();
+            self.problem(TableProblem::WrongType { column, type_name, what }, todo);
+            return None;
+        }
         if !found.nullable && may_be_null(column) {
             let todo = format!(
                 "give it a default in [users.columns] ({} = {{ from = \"{}\", default = ... }}), or run: {}",
@@ -130,11 +140,13 @@ impl Judgement<'_> {
             self.warnings.push(TableFinding { problem, todo, blocks: false });
         }
         let deletion = self.mapping.deletion();
-        let stays =
-            deletion.delete_after.is_some() || matches!(deletion.on_delete, OnDelete::Mark | OnDelete::Keep);
+        let keeps = |policy| matches!(policy, OnDelete::Mark | OnDelete::Keep);
+        let stays = deletion.delete_after.is_some()
+            || keeps(deletion.on_delete)
+            || deletion.on_refused.is_some_and(keeps);
         if stays && !found.nullable && !column.source.is_id() && self.shape.is_unique(&column.name) {
             let todo = format!(
-                "run: {}; or delete at once, without delete_after",
+                "run: {}; or let rows be deleted or anonymized, and at once",
                 self.dialect.drop_not_null(self.mapping, &found)
             );
             let problem = TableProblem::HeldValue { column: column.name.clone() };
@@ -304,6 +316,22 @@ impl Judgement<'_> {
                 self.dialect.drop_not_null(self.mapping, &column)
             );
             self.problem(TableProblem::Unfilled { column: column.name }, todo);
+        }
+    }
+
+    /// Counters that the database asks for the columns that we leave to it.
+    fn sequences(&mut self) {
+        let ours = |name: &str| {
+            self.mapping.columns().iter().any(|column| column.name == name)
+                || self.mapping.fills().iter().any(|fill| fill.name == name)
+        };
+        let left: Vec<_> =
+            self.shape.denied_sequences.iter().filter(|(column, _)| !ours(column)).cloned().collect();
+        for (column, sequence) in left {
+            let todo = format!(
+                "run as the table's owner: grant usage on sequence {sequence} to <this database user>"
+            );
+            self.problem(TableProblem::DeniedSequence { column, sequence }, todo);
         }
     }
 

@@ -12,6 +12,8 @@ pub(super) struct TableShape {
     pub(super) indexed: Vec<String>,
     /// Statements that our role may not run on it: `insert`, `update` ...
     pub(super) denied: Vec<&'static str>,
+    /// Columns that a counter fills which our role may not ask, with its name, quoted for SQL.
+    pub(super) denied_sequences: Vec<(String, String)>,
 }
 
 /// A column.

@@ -129,6 +129,29 @@ async fn what_is_printed_for_an_adopted_table_leaves_it_alone(
     assert_eq!(database.select(&["users_table"], "from clerk_sync_meta").await, [vec![None]]);
 }
 
+/// As Rails and Laravel make keys: the counter is a thing of its own, with rights of its own.
+#[tokio::test]
+async fn a_counter_that_may_not_be_asked_is_named() {
+    let (database, role) = prepared(Kind::Postgres).await;
+    let (name, members) = (database.name(), "members");
+    database
+        .run(&format!("create table {members} (gone text, id serial primary key, clerk_id text unique)"))
+        .await;
+    // Nothing may be asked of a column that was there.
+    database.run(&format!("alter table {members} drop column gone")).await;
+    database.run(&format!("grant select, insert, update, delete on {members} to {role}")).await;
+    let database = database.with_user(&role, PASSWORD);
+    let setup = Setup::bare().set("DATABASE_URL", &database.url).config(&format!(
+        "[users]\ntable = \"{members}\"\ncreate = false\n\n[users.columns]\nclerk_id = \"id\"\n"
+    ));
+    let status = setup.run(&["status"]).await;
+    assert_eq!(status.code, Some(2), "{status:?}");
+    assert!(status.out.contains(&format!("grant usage on sequence {name}.members_id_seq to")), "{status:?}");
+    database.run(&format!("grant usage on sequence members_id_seq to {role}")).await;
+    assert_eq!(setup.output(&["migrate"]).await, "nothing to do: the schema is up to date\n");
+    forget(&database, &role).await;
+}
+
 /// A column that is new in the mapping of a table that we made: its owner is told how to add it.
 #[rstest]
 #[tokio::test]

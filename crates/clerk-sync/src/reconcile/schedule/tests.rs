@@ -106,6 +106,10 @@ fn another_mapping_brings_a_scrub_forward_until_one_has_ended_by_it() {
         it.scrub.since_import = None;
     });
     assert!(scrubs_now(&imported_since));
+    // Also where scrubs are off, and then none by itself.
+    let off = |overview: &Overview| next(&View { scrub_every: None, ..view(overview) }).map(|(task, _)| task);
+    assert_eq!(off(&imported_since), Some(Task::ScrubStep));
+    assert_eq!(off(&at_rest()), Some(Task::CatchUp));
 }
 
 #[test]

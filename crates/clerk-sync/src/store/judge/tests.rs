@@ -21,7 +21,7 @@ fn column(name: &str, holds: Holds) -> ColumnShape {
 
 fn shape(columns: Vec<ColumnShape>) -> TableShape {
     let unique = vec![UniqueKey { name: "key".to_owned(), columns: vec!["clerk_id".to_owned()] }];
-    TableShape { columns, unique, indexed: Vec::new(), denied: Vec::new() }
+    TableShape { columns, unique, indexed: Vec::new(), denied: Vec::new(), denied_sequences: Vec::new() }
 }
 
 fn spec(columns: &[(&str, &str)]) -> MappingSpec {
@@ -89,7 +89,7 @@ fn a_wrong_type_is_named_with_both_types() {
         found,
         [
             "the column banned has the type a type, which cannot hold boolean: choose another `type` or source for it in \
-          [users.columns], or run: alter table \"app\".\"People\" alter column \"banned\" type boolean"
+          [users.columns], or run: alter table \"app\".\"People\" alter column \"banned\" type boolean using \"banned\"::boolean"
         ]
     );
 }
@@ -303,4 +303,52 @@ fn a_row_that_stays_and_cannot_give_up_its_value_is_worth_a_warning(
     };
     let held = |finding: &TableFinding| matches!(finding.problem, TableProblem::HeldValue { .. });
     assert_eq!(found.iter().any(held), warns, "{found:?}");
+}
+
+#[test]
+fn a_way_out_that_keeps_the_row_keeps_its_values() {
+    let deletion = DeletionSpec { on_refused: Some(OnDelete::Keep), ..DeletionSpec::default() };
+    let columns = [("clerk_id", "id"), ("image", "image_url")];
+    let mapping = Mapping::try_new(MappingSpec { deletion, ..spec(&columns) }).expect("a mapping");
+    let mut image = column("image", TEXT);
+    image.nullable = false;
+    let mut shape = shape(vec![column("clerk_id", TEXT), image]);
+    shape.unique.push(UniqueKey { name: "image".to_owned(), columns: vec!["image".to_owned()] });
+    let (_, warnings) = judge(&mapping, &shape, Dialect::Postgres).expect("a fit");
+    let held = |finding: &TableFinding| matches!(finding.problem, TableProblem::HeldValue { .. });
+    assert!(warnings.iter().any(held), "{warnings:?}");
+}
+
+#[test]
+fn a_value_of_ours_must_fit_its_column() {
+    let short = Holds::Text { chars: Some(8), bytes: None, padded: false };
+    let shape = shape(vec![column("clerk_id", TEXT), column("origin", short)]);
+    let found = |source: Source, default: Option<&str>| {
+        let mut spec = spec(&[("clerk_id", "id"), ("origin", "username")]);
+        spec.columns[1].source = source;
+        spec.columns[1].default = default.map(|text| Value::Text(text.to_owned()));
+        let mapping = Mapping::try_new(spec).expect("a mapping");
+        judge(&mapping, &shape, Dialect::Postgres).err().map(|problems| problems[0].problem.to_string())
+    };
+    let constant = |text: &str| Source::Constant(Value::Text(text.to_owned()));
+    let path = || Source::Path(vec!["username".to_owned()]);
+    let problem = Some(
+        "the column origin has the type a type, which cannot hold the value that [users.columns] gives it",
+    );
+    assert_eq!(found(constant("clerk-production"), None).as_deref(), problem);
+    assert_eq!(found(path(), Some("nobody yet")).as_deref(), problem);
+    assert_eq!((found(constant("clerk"), None), found(path(), Some("nobody"))), (None, None));
+}
+
+#[test]
+fn a_counter_that_may_not_be_asked_is_named_unless_we_fill_its_column() {
+    let mut shape = shape(vec![column("clerk_id", TEXT), column("id", TEXT)]);
+    shape.denied_sequences.push(("id".to_owned(), "app.users_id_seq".to_owned()));
+    let problems = |columns: &[(&str, &str)]| {
+        let mapping = Mapping::try_new(spec(columns)).expect("a mapping");
+        judge(&mapping, &shape, Dialect::Postgres).err().map(|problems| problems[0].to_string())
+    };
+    let found = problems(&[("clerk_id", "id")]).expect("a problem");
+    assert!(found.contains("grant usage on sequence app.users_id_seq"), "{found}");
+    assert_eq!(problems(&[("clerk_id", "id"), ("id", "username")]), None);
 }

@@ -34,6 +34,13 @@ const INDEXED: &str = "select distinct a.attname::text from pg_index i join pg_a
 const RIGHTS: &str = "select has_any_column_privilege(r, 'select'), has_any_column_privilege(r, 'insert'), \
      has_any_column_privilege(r, 'update'), has_table_privilege(r, 'delete') from to_regclass($1) r";
 
+/// An identity asks for no right of its own. Of a column that was dropped nothing may be asked.
+const SEQUENCES: &str = "select s.attname::text, s.sequence from (select a.attname, a.attnum, \
+     case when a.attnum > 0 and not a.attisdropped and a.attidentity = '' \
+     then pg_get_serial_sequence($1, a.attname) end as sequence \
+     from pg_attribute a where a.attrelid = to_regclass($1)) s \
+     where s.sequence is not null and not has_sequence_privilege(s.sequence, 'usage, update') order by s.attnum";
+
 impl PostgresStore {
     /// The users table; `None` where there is none.
     pub(super) async fn users_shape(&self, tx: &mut Tx) -> Result<Option<TableShape>, StoreError> {
@@ -59,7 +66,11 @@ impl PostgresStore {
                 denied.push(right);
             }
         }
-        Ok(Some(TableShape { columns, unique, indexed, denied }))
+        let query = sqlx::query(SEQUENCES).bind(&table).persistent(false);
+        let rows = query.fetch_all(&mut **tx).await.map_err(storing(DOING))?;
+        let denied_sequences = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+        let denied_sequences = denied_sequences.collect::<sqlx::Result<_>>().map_err(storing(DOING))?;
+        Ok(Some(TableShape { columns, unique, indexed, denied, denied_sequences }))
     }
 }
 
