@@ -1,7 +1,7 @@
 //! Statements over many rows for databases without array parameters.
 
-/// A few fixed sizes, so that the statements stay prepared whatever the size of a batch.
-const SIZES: [usize; 4] = [64, 16, 4, 1];
+/// A few fixed sizes, so that the statements stay prepared whatever the size of a batch, and every batch is few of them.
+const SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 
 /// Splits `items` into runs of the fixed sizes, largest first.
 pub(super) fn runs<T>(items: &[T]) -> Runs<'_, T> {
@@ -52,7 +52,7 @@ mod tests {
     fn runs_cover_everything_in_order() {
         let items: Vec<usize> = (0..151).collect();
         let sizes: Vec<usize> = runs(&items).map(<[usize]>::len).collect();
-        assert_eq!(sizes, [64, 64, 16, 4, 1, 1, 1]);
+        assert_eq!(sizes, [64, 64, 16, 4, 2, 1]);
         assert_eq!(runs(&items).flatten().copied().collect::<Vec<_>>(), items);
         assert_eq!(runs::<usize>(&[]).count(), 0);
     }
