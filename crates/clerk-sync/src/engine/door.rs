@@ -3,7 +3,7 @@
 //! While transactions run, arriving observations gather; the next transaction takes them all. Several batches may
 //! be on their way at once, but no user is in two of them. Each caller is answered after its commit.
 
-use super::{isolate, observers::Observers, settle::Settling};
+use super::{due::Undeletable, isolate, observers::Observers, settle::Settling};
 use crate::{
     metrics::Metrics,
     observation::{Flow, Observation},
@@ -86,7 +86,7 @@ struct Shared {
     settling: Arc<Settling>,
     observers: Arc<Observers>,
     /// Hears of rows that could not be deleted.
-    undeletable: UnboundedSender<UserId>,
+    undeletable: UnboundedSender<Undeletable>,
     options: DoorOptions,
     queue: Mutex<Queue>,
     arrived: Notify,
@@ -116,7 +116,7 @@ impl Door {
         metrics: Arc<Metrics>,
         settling: Arc<Settling>,
         observers: Arc<Observers>,
-        undeletable: UnboundedSender<UserId>,
+        undeletable: UnboundedSender<Undeletable>,
         options: DoorOptions,
     ) -> Self {
         let shared = Arc::new(Shared {
@@ -218,7 +218,8 @@ impl Door {
         Ok(Running { shared: Arc::clone(&self.shared), observations, is_page: true })
     }
 
-    /// Turns new ones away and returns when the last waiting one is answered.
+    /// Turns new ones away and returns when the last waiting one is answered, and rows that could not be deleted are dealt
+    /// with.
     pub(super) async fn drain(&self) {
         loop {
             let drained = self.shared.drained.notified();
@@ -232,6 +233,10 @@ impl Door {
             drained.await;
         }
         self.shared.arrived.notify_one();
+        let (end, dealt_with) = oneshot::channel();
+        let _ = self.shared.undeletable.send(Undeletable::End(end));
+        // An error where nobody deals with them any more.
+        let _ = dealt_with.await;
     }
 }
 
@@ -374,7 +379,7 @@ impl Shared {
                 }
                 if applied.row_waits {
                     // Nobody listens where the engine ends: what is due stays due.
-                    let _ = self.undeletable.send(observation.user.clone());
+                    let _ = self.undeletable.send(Undeletable::Row(observation.user.clone()));
                 }
                 self.observers.committed(observation, applied);
             }

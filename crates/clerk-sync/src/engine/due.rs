@@ -6,7 +6,7 @@ use crate::{
     user_id::UserId,
 };
 use std::{sync::Weak, time::Duration};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{mpsc::UnboundedReceiver, oneshot};
 
 /// Users in one transaction: few enough that nobody waits long for their locks.
 const AT_ONCE: u32 = 100;
@@ -40,10 +40,27 @@ impl Engine {
     }
 }
 
+/// What the door says of rows that could not be deleted.
+#[derive(Debug)]
+pub(super) enum Undeletable {
+    /// Whose row it is.
+    Row(UserId),
+    /// There are no more. Told when all that came before are dealt with.
+    End(oneshot::Sender<()>),
+}
+
 /// Deals with rows that could not be deleted as their users went. Each is due already: why it stays is told at once, and
 /// not a while later.
-pub(super) async fn deal_with_undeletable(parts: Weak<Parts>, mut users: UnboundedReceiver<UserId>) {
-    while let Some(user) = users.recv().await {
+pub(super) async fn deal_with_undeletable(parts: Weak<Parts>, mut told: UnboundedReceiver<Undeletable>) {
+    while let Some(next) = told.recv().await {
+        let user = match next {
+            Undeletable::Row(user) => user,
+            Undeletable::End(dealt_with) => {
+                // Whoever asked may have lost patience.
+                let _ = dealt_with.send(());
+                return;
+            }
+        };
         let Some(parts) = parts.upgrade() else { return };
         if let Err(error) = parts.carry_out(&[user]).await {
             tracing::warn!(%error, "a row that cannot be deleted is not dealt with now; it is tried again");
@@ -73,7 +90,9 @@ struct Batch {
 
 impl Parts {
     async fn carry_out(&self, due: &[UserId]) -> Result<Batch, StoreError> {
-        if let Ok(done) = self.store.carry_out(due, CarryOut::WhenDue).await {
+        if due.len() > 1
+            && let Ok(done) = self.store.carry_out(due, CarryOut::WhenDue).await
+        {
             return Ok(Batch { done: self.freed(&done), put_off: 0 });
         }
         // One bad row never fails its neighbours, nor those who are due after it.

@@ -1,7 +1,7 @@
 //! The statements that mend a users table, in each database's words.
 
 use super::shape::ColumnShape;
-use crate::mapping::{Kind, Mapping, quoted};
+use crate::mapping::{Kind, Mapping, TableName, quoted};
 
 /// A kind of database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +22,9 @@ impl Dialect {
         quoted(name, self.quote())
     }
 
-    /// The users table's name for SQL.
-    pub(super) fn table(self, mapping: &Mapping) -> String {
-        mapping.table().quoted(self.quote())
+    /// A table's name for SQL.
+    pub(super) fn table(self, table: &TableName) -> String {
+        table.quoted(self.quote())
     }
 
     /// A text in SQL.
@@ -62,16 +62,21 @@ impl Dialect {
         }
     }
 
-    fn alter(self, mapping: &Mapping) -> String {
-        format!("alter table {}", self.table(mapping))
+    fn alter(self, table: &TableName) -> String {
+        format!("alter table {}", self.table(table))
     }
 
-    pub(super) fn add_column(self, mapping: &Mapping, column: &str, kind: Kind) -> String {
-        format!("{} add column {} {}", self.alter(mapping), self.name(column), self.type_of(kind))
+    pub(super) fn add_column(self, table: &TableName, column: &str, kind: Kind) -> String {
+        self.add_defined(table, &format!("{} {}", self.name(column), self.type_of(kind)))
     }
 
-    pub(super) fn change_type(self, mapping: &Mapping, column: &str, kind: Kind) -> String {
-        let (alter, column, kind) = (self.alter(mapping), self.name(column), self.type_of(kind));
+    /// `definition`: the column's name and type, in SQL.
+    pub(super) fn add_defined(self, table: &TableName, definition: &str) -> String {
+        format!("{} add column {definition}", self.alter(table))
+    }
+
+    pub(super) fn change_type(self, table: &TableName, column: &str, kind: Kind) -> String {
+        let (alter, column, kind) = (self.alter(table), self.name(column), self.type_of(kind));
         match self {
             Self::Postgres => format!("{alter} alter column {column} type {kind} using {column}::{kind}"),
             Self::MySql => format!("{alter} modify column {column} {kind}"),
@@ -79,26 +84,25 @@ impl Dialect {
         }
     }
 
-    pub(super) fn add_unique(self, mapping: &Mapping, column: &str) -> String {
+    pub(super) fn add_unique(self, table: &TableName, column: &str) -> String {
         match self {
             Self::Sqlite => {
-                let index = self.name(&format!("{}_{column}_key", mapping.table().name));
+                let index = self.name(&format!("{}_{column}_key", table.name));
                 // The schema stands before the index's name, and not before the table's.
-                let schema =
-                    mapping.table().schema.as_deref().map(|schema| format!("{}.", self.name(schema)));
+                let schema = table.schema.as_deref().map(|schema| format!("{}.", self.name(schema)));
                 format!(
                     "create unique index {}{index} on {} ({})",
                     schema.unwrap_or_default(),
-                    self.name(&mapping.table().name),
+                    self.name(&table.name),
                     self.name(column)
                 )
             }
-            _ => format!("{} add unique ({})", self.alter(mapping), self.name(column)),
+            _ => format!("{} add unique ({})", self.alter(table), self.name(column)),
         }
     }
 
-    pub(super) fn drop_not_null(self, mapping: &Mapping, column: &ColumnShape) -> String {
-        let (alter, name) = (self.alter(mapping), self.name(&column.name));
+    pub(super) fn drop_not_null(self, table: &TableName, column: &ColumnShape) -> String {
+        let (alter, name) = (self.alter(table), self.name(&column.name));
         match self {
             Self::Postgres => format!("{alter} alter column {name} drop not null"),
             Self::MySql => format!("{alter} modify column {name} {} null", column.type_name),
@@ -106,9 +110,8 @@ impl Dialect {
         }
     }
 
-    pub(super) fn grant(self, mapping: &Mapping, statements: &[&str]) -> String {
-        let table = self.table(mapping);
-        format!("grant {} on {table} to <this database user>", statements.join(", "))
+    pub(super) fn grant(self, table: &TableName, statements: &[&str]) -> String {
+        format!("grant {} on {} to <this database user>", statements.join(", "), self.table(table))
     }
 
     /// What makes the table as the settings describe it, for a table to be made by other means.

@@ -63,6 +63,12 @@ impl StoreError {
         )
     }
 
+    /// Whether a row was not deleted because others refer to it.
+    #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+    pub(super) fn is_reference(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Referenced { .. })
+    }
+
     /// Whether several rows of before could be the user's.
     pub fn is_ambiguous(&self) -> bool {
         matches!(self.kind, StoreErrorKind::Ambiguous { .. })

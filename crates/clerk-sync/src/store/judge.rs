@@ -82,7 +82,7 @@ impl Judgement<'_> {
                 Some(alike) => format!("name it as the table spells it: {:?}", alike.name),
                 None => format!(
                     "correct the name in [users.columns], or run: {}",
-                    self.dialect.add_column(self.mapping, name, kind)
+                    self.dialect.add_column(&self.shape.name, name, kind)
                 ),
             };
             self.problem(TableProblem::MissingColumn { column: name.to_owned() }, todo);
@@ -113,7 +113,7 @@ impl Judgement<'_> {
                 }
                 kind => format!(
                     "choose another `type` or source for it in [users.columns], or run: {}",
-                    self.dialect.change_type(self.mapping, &column.name, kind)
+                    self.dialect.change_type(&self.shape.name, &column.name, kind)
                 ),
             };
             let (column, type_name) = (column.name.clone(), found.type_name);
@@ -134,7 +134,7 @@ impl Judgement<'_> {
                 "give it a default in [users.columns] ({} = {{ from = \"{}\", default = ... }}), or run: {}",
                 column.name,
                 column.source,
-                self.dialect.drop_not_null(self.mapping, &found)
+                self.dialect.drop_not_null(&self.shape.name, &found)
             );
             let problem = TableProblem::MayBeNull { column: column.name.clone() };
             self.warnings.push(TableFinding { problem, todo, blocks: false });
@@ -147,7 +147,7 @@ impl Judgement<'_> {
         if stays && !found.nullable && !column.source.is_id() && self.shape.is_unique(&column.name) {
             let todo = format!(
                 "run: {}; or let rows be deleted or anonymized, and at once",
-                self.dialect.drop_not_null(self.mapping, &found)
+                self.dialect.drop_not_null(&self.shape.name, &found)
             );
             let problem = TableProblem::HeldValue { column: column.name.clone() };
             self.warnings.push(TableFinding { problem, todo, blocks: false });
@@ -187,8 +187,10 @@ impl Judgement<'_> {
         let held = storage(Kind::Timestamp, None, found.holds, self.dialect.holds_nul());
         if held.is_none() || !found.nullable {
             let todo = match held {
-                None => format!("run: {}", self.dialect.change_type(self.mapping, &name, Kind::Timestamp)),
-                Some(_) => format!("run: {}", self.dialect.drop_not_null(self.mapping, &found)),
+                None => {
+                    format!("run: {}", self.dialect.change_type(&self.shape.name, &name, Kind::Timestamp))
+                }
+                Some(_) => format!("run: {}", self.dialect.drop_not_null(&self.shape.name, &found)),
             };
             let what = if held.is_none() { "a moment" } else { "null, while the user is there" };
             let (what, type_name) = (what.to_owned(), found.type_name);
@@ -229,7 +231,7 @@ impl Judgement<'_> {
         };
         let key = self.mapping.key();
         if !self.shape.is_unique(&column) {
-            let todo = format!("run: {}", self.dialect.add_unique(self.mapping, &column));
+            let todo = format!("run: {}", self.dialect.add_unique(&self.shape.name, &column));
             let problem = if self.shape.indexed.contains(&column) {
                 TableProblem::LinkNotUnique { column }
             } else {
@@ -240,7 +242,7 @@ impl Judgement<'_> {
         if let Some(not_null) = self.shape.column(&key.name).filter(|found| !found.nullable) {
             let todo = format!(
                 "run: {}; or leave link out, if every row has its user",
-                self.dialect.drop_not_null(self.mapping, not_null)
+                self.dialect.drop_not_null(&self.shape.name, not_null)
             );
             warn(TableProblem::NobodysRow { column: key.name.clone() }, todo);
         }
@@ -288,10 +290,10 @@ impl Judgement<'_> {
             return self.problem(TableProblem::WrongType { column, type_name, what }, todo.to_owned());
         };
         if !self.shape.is_unique(&key.name) {
-            let todo = format!("run: {}", self.dialect.add_unique(self.mapping, &column));
+            let todo = format!("run: {}", self.dialect.add_unique(&self.shape.name, &column));
             self.problem(TableProblem::NotUnique { column }, todo);
         } else if let Some(chars) = chars.filter(|chars| *chars < KEY_CHARS) {
-            let todo = format!("run: {}", self.dialect.change_type(self.mapping, &column, Kind::Text));
+            let todo = format!("run: {}", self.dialect.change_type(&self.shape.name, &column, Kind::Text));
             self.problem(TableProblem::KeyTooShort { column, chars }, todo);
         }
     }
@@ -313,7 +315,7 @@ impl Judgement<'_> {
             let todo = format!(
                 "fill it in [users.columns], for example {}, or run: {}",
                 example_fill(&column),
-                self.dialect.drop_not_null(self.mapping, &column)
+                self.dialect.drop_not_null(&self.shape.name, &column)
             );
             self.problem(TableProblem::Unfilled { column: column.name }, todo);
         }
@@ -340,7 +342,7 @@ impl Judgement<'_> {
             return;
         }
         let todo =
-            format!("run as the table's owner: {}", self.dialect.grant(self.mapping, &self.shape.denied));
+            format!("run as the table's owner: {}", self.dialect.grant(&self.shape.name, &self.shape.denied));
         self.problem(TableProblem::Denied { statements: self.shape.denied.clone() }, todo);
     }
 }

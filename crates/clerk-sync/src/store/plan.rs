@@ -172,13 +172,15 @@ fn plan_user<'a>(
         Some(_) => {}
     }
     let Some((position, by)) = maker.zip(by).filter(|_| effect.row) else { return };
-    if after.version.state != State::Provisional {
+    // Of who was gone before, a letter says why the row is still there: that is not settled yet.
+    let was_gone = standing_before.is_some_and(|before| before.version.state == State::Gone);
+    if after.version.state == State::Present || (after.version.state == State::Gone && !was_gone) {
         plan.healed.push(user);
     }
     match &by.row {
         Some(row) => {
             let existed = standing_before.is_some_and(|before| before.version.state != State::Gone);
-            if standing_before.is_some_and(|before| before.version.state == State::Gone) {
+            if was_gone {
                 plan.lifted.push(user);
             }
             plan.rows.push(PlannedRow {

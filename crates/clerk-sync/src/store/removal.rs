@@ -1,17 +1,16 @@
 //! What is done to the rows of users who are gone, as a statement over a list of ids.
 
 use super::{
-    Applied, StoreError, StoreErrorKind,
+    StoreError,
     dialect::Dialect,
     judge::{Fit, Held},
     moments::{number_of, text_of},
     pending::ms,
-    plan,
+    plan::{self, Plan},
 };
 use crate::{
     mapping::{Deletion, ID_PLACE, Mapping, MomentFormat, OnDelete, Storage, Value},
     observation::Observation,
-    rule::Change,
 };
 
 /// `before (ids) after`.
@@ -69,8 +68,9 @@ impl Deletion {
     /// Whether a deletion that failed so is written once more, and the row dealt with in the other way, or left to wait
     /// where there is none: that of a single user, so that nobody else's row is dealt with like this.
     pub(super) fn has_way_out(&self, error: &StoreError, batch: &[Observation]) -> bool {
-        let is_refused = matches!(error.kind(), StoreErrorKind::Referenced { .. });
-        let has_way_out = is_refused && plan::users(batch).len() == 1;
+        // MySQL refuses to change a key with the same words.
+        let deletes = batch.iter().any(|observation| observation.row.is_none());
+        let has_way_out = error.is_reference() && deletes && plan::users(batch).len() == 1;
         if has_way_out {
             tracing::info!(refused = %error, "a row cannot be deleted: it is dealt with as on_delete_refused says, or waits");
         }
@@ -86,17 +86,18 @@ impl Deletion {
         }
     }
 
-    /// Says of those who are gone now that their rows wait.
-    pub(super) fn tell_waiting(&self, applied: &mut [Applied], was_refused: bool) {
-        let waits = was_refused && self.on_refused.is_none();
-        for one in applied.iter_mut().filter(|_| waits) {
-            one.row_waits = one.change == Some(Change::Deleted);
+    /// Says of a user whose row was to be deleted that it waits, to everyone who saw the user gone. `batch`: of that user
+    /// alone, where deleting was refused.
+    pub(super) fn tell_waiting(&self, batch: &[Observation], plan: &mut Plan<'_>, was_refused: bool) {
+        let waits = was_refused && self.on_refused.is_none() && !plan.deleted.is_empty();
+        for (observation, applied) in batch.iter().zip(&mut plan.applied) {
+            applied.row_waits = waits && observation.row.is_none();
         }
     }
 
     /// Whether there is another way to deal with a row that could not be deleted when it was due.
     pub(super) fn is_way_out_of(&self, error: &StoreError) -> bool {
-        self.on_refused.is_some() && matches!(error.kind(), StoreErrorKind::Referenced { .. })
+        self.on_refused.is_some() && error.is_reference()
     }
 }
 
@@ -110,7 +111,7 @@ impl Removal {
         among: &str,
         now: fn(Storage) -> &'static str,
     ) -> Option<Self> {
-        let table = dialect.table(mapping);
+        let table = dialect.table(mapping.table());
         let key = dialect.name(&mapping.key().name);
         let mark = mapping.deletion().deleted_at.iter().zip(&fit.deleted_at);
         let mark = mark.map(|(name, held)| (dialect.name(name), now(held.storage).to_owned())).next();

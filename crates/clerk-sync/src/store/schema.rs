@@ -8,7 +8,7 @@ use super::{
     judge::judge,
     shape::TableShape,
 };
-use crate::mapping::{Column, Kind, Mapping, MomentFormat};
+use crate::mapping::{Column, Kind, Mapping, TableName};
 
 /// One step of the schema, never edited once released. A database for which a step has nothing to do goes without it.
 pub(super) struct Migration {
@@ -53,21 +53,31 @@ pub(super) enum Lacking {
     },
 }
 
-impl Lacking {
-    /// Its name and definition, in the words of the database.
-    pub(super) fn defined(
-        &self,
-        mapping: &Mapping,
-        mapped: impl Fn(&Column) -> String,
-        extra: impl Fn(&str, Kind) -> String,
-    ) -> Option<(String, String)> {
-        match self {
-            Self::Mapped(position) => {
+/// The columns of our table in the words of a database: a name and a type in SQL.
+pub(super) struct Definitions {
+    pub(super) dialect: Dialect,
+    /// Of a mapped one that is not the key.
+    pub(super) mapped: fn(&Column) -> String,
+    /// Of another one.
+    pub(super) extra: fn(&str, Kind) -> String,
+}
+
+impl Definitions {
+    /// The name of a column that lacks, and the statement that adds it.
+    fn addition(&self, mapping: &Mapping, table: &TableName, lacking: &Lacking) -> Option<(String, String)> {
+        let (name, definition) = match lacking {
+            Lacking::Mapped(position) => {
                 let column = mapping.columns().get(*position)?;
-                Some((column.name.clone(), mapped(column)))
+                (column.name.clone(), (self.mapped)(column))
             }
-            Self::Extra { name, kind } => Some((name.clone(), extra(name, *kind))),
-        }
+            Lacking::Extra { name, kind } => (name.clone(), (self.extra)(name, *kind)),
+        };
+        Some((name, self.dialect.add_defined(table, &definition)))
+    }
+
+    /// For each column that lacks, its name and the statement that adds it.
+    pub(super) fn additions(&self, mapping: &Mapping, lacking: &[Lacking]) -> Vec<(String, String)> {
+        lacking.iter().filter_map(|lacking| self.addition(mapping, mapping.table(), lacking)).collect()
     }
 }
 
@@ -118,8 +128,9 @@ pub(super) fn users_table_findings(
     mapping: &Mapping,
     shape: Option<&TableShape>,
     ours: Option<&str>,
-    dialect: Dialect,
+    definitions: &Definitions,
 ) -> Vec<TableFinding> {
+    let dialect = definitions.dialect;
     let Some(shape) = shape else { return vec![missing_table(mapping, dialect)] };
     if mapping.creates() {
         if ours != Some(mapping.table().to_string().as_str()) {
@@ -127,19 +138,11 @@ pub(super) fn users_table_findings(
         }
         let lacking = lacking(mapping, shape);
         if !lacking.is_empty() {
-            let columns = lacking.into_iter().filter_map(|lacking| match lacking {
-                Lacking::Mapped(position) => {
-                    mapping.columns().get(position).map(|column| (column.name.clone(), made_as(column)))
-                }
-                Lacking::Extra { name, kind } => Some((name, kind)),
-            });
-            let missing = columns.map(|(column, kind)| TableFinding {
-                todo: format!(
-                    "run clerk-sync migrate, which adds it; or as the table's owner: {}",
-                    dialect.add_column(mapping, &column, kind)
-                ),
-                problem: TableProblem::MissingColumn { column },
-                blocks: true,
+            let missing = lacking.iter().filter_map(|lacking| {
+                let (column, statement) = definitions.addition(mapping, &shape.name, lacking)?;
+                let todo =
+                    format!("run clerk-sync migrate, which adds it; or as the table's owner: {statement}");
+                Some(TableFinding { problem: TableProblem::MissingColumn { column }, todo, blocks: true })
             });
             return missing.collect();
         }
@@ -147,15 +150,6 @@ pub(super) fn users_table_findings(
     match judge(mapping, shape, dialect) {
         Ok((_, warnings)) => warnings,
         Err(findings) => findings,
-    }
-}
-
-/// What a column that we make is made as.
-fn made_as(column: &Column) -> Kind {
-    match column.format {
-        Some(format) if format.is_number() => Kind::Integer,
-        Some(MomentFormat::Iso | MomentFormat::Sql) => Kind::Text,
-        _ => column.kind,
     }
 }
 

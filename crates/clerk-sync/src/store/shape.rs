@@ -1,10 +1,12 @@
 //! What a users table looks like, as a database's catalogue tells it.
 
-use crate::mapping::{Kind, MomentFormat, Storage};
+use crate::mapping::{Kind, MomentFormat, Storage, TableName};
 
 /// A users table.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TableShape {
+    /// As whoever mends it finds it: with the schema, where our session looks elsewhere than others do.
+    pub(super) name: TableName,
     pub(super) columns: Vec<ColumnShape>,
     /// Keys that hold for every row: no partial ones, and none of an expression.
     pub(super) unique: Vec<UniqueKey>,

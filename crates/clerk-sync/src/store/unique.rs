@@ -110,25 +110,35 @@ pub(super) mod sql {
         }
     }
 
-    /// Moves a set. Where deleting one of its rows is refused and there is a way out, each who is gone is dealt with alone,
-    /// and the others move afterwards: a deletion is right by itself.
-    pub(in crate::store) async fn with_way_out<F>(
-        store: &impl Store,
+    /// A store that moves values in one transaction.
+    pub(in crate::store) trait Mover: Store {
+        /// What is given up, as the database is now.
+        async fn vacant(&self) -> Result<Vacant, StoreError>;
+
+        /// Moves a set, or nothing of it.
+        async fn move_set(&self, set: &[Observation], vacant: &Vacant) -> Result<Vec<Applied>, StoreError>;
+    }
+
+    /// Moves a set. Where deleting one of its rows is refused, each who is gone is dealt with alone, and the others move
+    /// afterwards: a deletion is right by itself, and a row that stays can give up what it holds.
+    pub(in crate::store) async fn commit_moving(
+        store: &impl Mover,
         set: &[Observation],
-        moving: impl Fn() -> F,
-    ) -> Result<Vec<Applied>, StoreError>
-    where
-        F: Future<Output = Result<Vec<Applied>, StoreError>>,
-    {
-        match moving().await {
-            Err(error) if store.mapping().deletion().is_way_out_of(&error) => {
-                for gone in set.iter().filter(|observation| observation.row.is_none()) {
-                    store.commit(std::slice::from_ref(gone)).await?;
-                }
-                moving().await
-            }
-            result => result,
+    ) -> Result<Vec<Applied>, StoreError> {
+        let vacant = store.vacant().await?;
+        match store.move_set(set, &vacant).await {
+            Err(error) if error.is_reference() => {}
+            result => return result,
         }
+        let mut set = set.to_vec();
+        let mut alone = vec![None; set.len()];
+        for (gone, applied) in set.iter_mut().zip(&mut alone).filter(|(member, _)| member.row.is_none()) {
+            *applied = store.commit(std::slice::from_ref(gone)).await?.pop();
+            // That was its turn: tried once more, the row would be refused once more.
+            gone.claim.restores = false;
+        }
+        let together = store.move_set(&set, &vacant).await?;
+        Ok(alone.into_iter().zip(together).map(|(alone, moved)| alone.unwrap_or(moved)).collect())
     }
 
     /// A row that was found by its key. Rows that are not of Clerk's users may have none.

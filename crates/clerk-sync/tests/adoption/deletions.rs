@@ -342,27 +342,51 @@ async fn a_row_of_nobody_is_named_as_such(#[values(Kind::Postgres, Kind::Mysql, 
     assert_eq!((&holders[0].user, holders[0].columns.as_slice()), (&None, &["email".to_owned()][..]));
 }
 
-/// A row that could not be deleted holds it: it is marked, and gives the value up.
+/// A row that could not be deleted holds it: marked or waiting, it gives the value up.
 #[rstest]
+#[case(Kind::Postgres, "")]
+#[case(Kind::Mysql, "")]
+#[case(Kind::Sqlite, "")]
+#[case(Kind::Postgres, "deferrable initially deferred")]
+#[case(Kind::Sqlite, "deferrable initially deferred")]
 #[tokio::test]
 async fn a_row_that_others_refer_to_gives_a_unique_value_up_too(
-    #[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind,
+    #[case] kind: Kind,
+    #[case] deferred: &str,
+    #[values(None, Some(OnDelete::Mark))] on_refused: Option<OnDelete>,
 ) {
-    let way_out = DeletionSpec { on_refused: Some(OnDelete::Mark), ..DeletionSpec::default() };
-    let database = adopting(kind, &ddl(kind), spec(way_out)).await;
+    let deletion = DeletionSpec { on_refused, ..DeletionSpec::default() };
+    let database = adopting(kind, &ddl_with(kind, deferred), spec(deletion)).await;
     let (store, mapping) = (&database.store, database.store.mapping());
     store.commit(&[seen(mapping, "user_1", 1), seen(mapping, "user_3", 1)]).await.unwrap();
     database.run_sql("insert into orders values (1, 'user_1')").await;
-    let mut heir = seen(mapping, "user_2", 7);
     let email = Value::Text("user_1@example.com".to_owned());
-    heir.row.as_mut().unwrap()[1] = email.clone();
+    let heir = |id: &str, version: i64, email: &Value| {
+        let mut heir = seen(mapping, id, version);
+        heir.row.as_mut().unwrap()[1] = email.clone();
+        heir
+    };
     // At once, as where the newcomer's event comes before the deletion.
-    let set = [gone(mapping, "user_1", 8), gone(mapping, "user_3", 8), heir];
-    store.commit_moving(&set).await.unwrap();
+    let set = [gone(mapping, "user_1", 8), gone(mapping, "user_3", 8), heir("user_2", 7, &email)];
+    let applied = store.commit_moving(&set).await.unwrap();
+    let told: Vec<_> = applied.iter().map(|applied| (applied.change, applied.row_waits)).collect();
+    let (deleted, waits) = (Some(Change::Deleted), on_refused.is_none());
+    assert_eq!(told, [(deleted, waits), (deleted, false), (Some(Change::Created), false)]);
     assert_eq!(row(store.as_ref(), "user_2").await.unwrap()[1], email);
     assert_eq!(row(store.as_ref(), "user_1").await.unwrap()[1], Value::Null);
-    assert_marked(&database, true).await;
+    assert_marked(&database, !waits).await;
     assert_eq!(row(store.as_ref(), "user_3").await, None, "a row that nothing refers to is deleted");
+    assert_eq!(store.pending_count().await.unwrap().waiting, i64::from(waits));
+
+    // Somebody gave the row a value again: it is known to be a deleted user's, and gives that up as well.
+    database.run_sql("update users set email = 'late@example.com' where clerk_id = 'user_1'").await;
+    let email = Value::Text("late@example.com".to_owned());
+    let mut ghost = gone(mapping, "user_1", 9);
+    ghost.claim.restores = true;
+    store.commit_moving(&[heir("user_4", 10, &email), ghost]).await.unwrap();
+    assert_eq!(row(store.as_ref(), "user_4").await.unwrap()[1], email);
+    assert_eq!(row(store.as_ref(), "user_1").await.unwrap()[1], Value::Null);
+    assert_eq!(store.pending_count().await.unwrap().waiting, i64::from(waits));
 }
 
 /// An index over rows that are not deleted says nothing of rows that are: they keep what they have.

@@ -137,8 +137,9 @@ async fn a_counter_that_may_not_be_asked_is_named() {
     database
         .run(&format!("create table {members} (gone text, id serial primary key, clerk_id text unique)"))
         .await;
-    // Nothing may be asked of a column that was there.
-    database.run(&format!("alter table {members} drop column gone")).await;
+    // Nothing may be asked of a column that was there, and a counter that no default asks does not count.
+    database.run(&format!("alter table {members} drop column gone, add column rank integer default 0")).await;
+    database.run(&format!("create sequence unasked owned by {members}.rank")).await;
     database.run(&format!("grant select, insert, update, delete on {members} to {role}")).await;
     let database = database.with_user(&role, PASSWORD);
     let setup = Setup::bare().set("DATABASE_URL", &database.url).config(&format!(
@@ -147,6 +148,7 @@ async fn a_counter_that_may_not_be_asked_is_named() {
     let status = setup.run(&["status"]).await;
     assert_eq!(status.code, Some(2), "{status:?}");
     assert!(status.out.contains(&format!("grant usage on sequence {name}.members_id_seq to")), "{status:?}");
+    assert!(!status.out.contains("unasked"), "{status:?}");
     database.run(&format!("grant usage on sequence members_id_seq to {role}")).await;
     assert_eq!(setup.output(&["migrate"]).await, "nothing to do: the schema is up to date\n");
     forget(&database, &role).await;

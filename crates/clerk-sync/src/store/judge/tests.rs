@@ -21,7 +21,15 @@ fn column(name: &str, holds: Holds) -> ColumnShape {
 
 fn shape(columns: Vec<ColumnShape>) -> TableShape {
     let unique = vec![UniqueKey { name: "key".to_owned(), columns: vec!["clerk_id".to_owned()] }];
-    TableShape { columns, unique, indexed: Vec::new(), denied: Vec::new(), denied_sequences: Vec::new() }
+    let name = TableName::parse("app.People").expect("a name");
+    TableShape {
+        name,
+        columns,
+        unique,
+        indexed: Vec::new(),
+        denied: Vec::new(),
+        denied_sequences: Vec::new(),
+    }
 }
 
 fn spec(columns: &[(&str, &str)]) -> MappingSpec {

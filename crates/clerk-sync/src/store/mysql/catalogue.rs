@@ -46,7 +46,8 @@ impl MySqlStore {
         let indexed =
             rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>().map_err(storing(DOING))?;
         let denied = self.denied(connection).await?;
-        Ok(Some(TableShape { columns, unique, indexed, denied, denied_sequences: Vec::new() }))
+        let name = self.mapping.table().clone();
+        Ok(Some(TableShape { name, columns, unique, indexed, denied, denied_sequences: Vec::new() }))
     }
 
     /// What our role may not do. To explain a statement takes the rights that the statement takes, and does nothing.

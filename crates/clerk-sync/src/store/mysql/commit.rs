@@ -113,7 +113,7 @@ impl MySqlStore {
         if !(plan.writes_nothing() && notes.is_empty()) {
             self.write(tx, &plan, notes, was_refused).await?;
         }
-        self.mapping.deletion().tell_waiting(&mut plan.applied, was_refused);
+        self.mapping.deletion().tell_waiting(batch, &mut plan, was_refused);
         Ok(plan.applied)
     }
 

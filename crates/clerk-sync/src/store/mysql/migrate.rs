@@ -12,7 +12,8 @@ use crate::{
         fit::{extras, fit},
         judge::Fit,
         schema::{
-            Migration, UsersTable, judge_users_table, newer_than, statements, too_new, users_table_findings,
+            Definitions, Migration, UsersTable, judge_users_table, newer_than, statements, too_new,
+            users_table_findings,
         },
         session::Session,
     },
@@ -40,6 +41,9 @@ const MIGRATIONS: [Migration; 3] = [
 const KNOWN: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 
 const DOING: &str = "migrating the schema";
+
+const DEFINITIONS: Definitions =
+    Definitions { dialect: Dialect::MySql, mapped: |column| definition(column, ""), extra };
 
 impl MySqlStore {
     pub(super) async fn run_migrations(&self) -> Result<Vec<String>, StoreError> {
@@ -90,11 +94,8 @@ impl MySqlStore {
                 done.push(format!("created table {}", self.mapping.table()));
             }
             UsersTable::Lacks(columns) => {
-                for (name, definition) in columns.iter().filter_map(|column| {
-                    column.defined(&self.mapping, |column| definition(column, ""), extra)
-                }) {
-                    let table = self.mapping.table().quoted('`');
-                    execute(connection, &format!("alter table {table} add column {definition}")).await?;
+                for (name, statement) in DEFINITIONS.additions(&self.mapping, &columns) {
+                    execute(connection, &statement).await?;
                     done.push(format!("added column {name} to {}", self.mapping.table()));
                 }
             }
@@ -108,7 +109,7 @@ impl MySqlStore {
         let shape = self.users_shape(&mut session).await?;
         session.give_back();
         let (shape, ours) = (shape.as_ref(), ours.as_deref());
-        let users_table = users_table_findings(&self.mapping, shape, ours, Dialect::MySql);
+        let users_table = users_table_findings(&self.mapping, shape, ours, &DEFINITIONS);
         Ok(SchemaState { found, known: KNOWN, users_table })
     }
 

@@ -30,16 +30,22 @@ const UNIQUE: &str = "select c.relname::text, array(select a.attname::text \
 const INDEXED: &str = "select distinct a.attname::text from pg_index i join pg_attribute a on a.attrelid = i.indrelid \
      and a.attnum = i.indkey[0] where i.indrelid = to_regclass($1) and i.indisvalid and i.indpred is null";
 
-/// A right on every column that matters may be given column by column.
-const RIGHTS: &str = "select has_any_column_privilege(r, 'select'), has_any_column_privilege(r, 'insert'), \
-     has_any_column_privilege(r, 'update'), has_table_privilege(r, 'delete') from to_regclass($1) r";
+/// A right on every column that matters may be given column by column. Last, the schema, if it is not everyone's.
+const RIGHTS: &str = "select has_any_column_privilege(c.oid, 'select'), has_any_column_privilege(c.oid, 'insert'), \
+     has_any_column_privilege(c.oid, 'update'), has_table_privilege(c.oid, 'delete'), \
+     nullif(n.nspname::text, 'public') \
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)";
 
-/// An identity asks for no right of its own. Of a column that was dropped nothing may be asked.
-const SEQUENCES: &str = "select s.attname::text, s.sequence from (select a.attname, a.attnum, \
-     case when a.attnum > 0 and not a.attisdropped and a.attidentity = '' \
-     then pg_get_serial_sequence($1, a.attname) end as sequence \
-     from pg_attribute a where a.attrelid = to_regclass($1)) s \
-     where s.sequence is not null and not has_sequence_privilege(s.sequence, 'usage, update') order by s.attnum";
+/// Sequences that a column's default asks, whoever they belong to. An identity asks for no right of its own. Asked of
+/// something else, the right is an error.
+const SEQUENCES: &str = "select a.attname::text, format('%I.%I', n.nspname, c.relname) from pg_attribute a \
+     join pg_attrdef f on f.adrelid = a.attrelid and f.adnum = a.attnum \
+     join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = f.oid \
+     and d.refclassid = 'pg_class'::regclass join pg_class c on c.oid = d.refobjid \
+     join pg_namespace n on n.oid = c.relnamespace \
+     where a.attrelid = to_regclass($1) and a.attidentity = '' \
+     and case when c.relkind = 'S' then not has_sequence_privilege(c.oid, 'usage, update') else false end \
+     order by a.attnum";
 
 impl PostgresStore {
     /// The users table; `None` where there is none.
@@ -66,11 +72,14 @@ impl PostgresStore {
                 denied.push(right);
             }
         }
+        let schema: Option<String> = row.try_get(4).map_err(storing(DOING))?;
+        let mut name = self.mapping.table().clone();
+        name.schema = name.schema.or(schema);
         let query = sqlx::query(SEQUENCES).bind(&table).persistent(false);
         let rows = query.fetch_all(&mut **tx).await.map_err(storing(DOING))?;
         let denied_sequences = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
         let denied_sequences = denied_sequences.collect::<sqlx::Result<_>>().map_err(storing(DOING))?;
-        Ok(Some(TableShape { columns, unique, indexed, denied, denied_sequences }))
+        Ok(Some(TableShape { name, columns, unique, indexed, denied, denied_sequences }))
     }
 }
 

@@ -146,7 +146,7 @@ impl PostgresStore {
         if !(plan.writes_nothing() && notes.is_empty()) {
             self.write(connection, &plan, notes, manner).await?;
         }
-        self.mapping.deletion().tell_waiting(&mut plan.applied, manner.was_refused);
+        self.mapping.deletion().tell_waiting(batch, &mut plan, manner.was_refused);
         Ok(plan.applied)
     }
 

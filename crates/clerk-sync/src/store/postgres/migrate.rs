@@ -8,7 +8,9 @@ use crate::{
         dialect::Dialect,
         fit::{extras, fit},
         judge::Fit,
-        schema::{Migration, UsersTable, judge_users_table, newer_than, too_new, users_table_findings},
+        schema::{
+            Definitions, Migration, UsersTable, judge_users_table, newer_than, too_new, users_table_findings,
+        },
     },
 };
 use sqlx::{AssertSqlSafe, Row as _};
@@ -40,6 +42,9 @@ const KNOWN: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 
 const DOING: &str = "migrating the schema";
 
+const DEFINITIONS: Definitions =
+    Definitions { dialect: Dialect::Postgres, mapped: |column| definition(column, ""), extra };
+
 /// Any number will do, as long as every clerk-sync takes the same.
 const MIGRATION_LOCK: i64 = 0x636c_6572_6b73;
 
@@ -69,11 +74,8 @@ impl PostgresStore {
                 done.push(format!("created table {}", self.mapping.table()));
             }
             UsersTable::Lacks(columns) => {
-                for (name, definition) in columns.iter().filter_map(|column| {
-                    column.defined(&self.mapping, |column| definition(column, ""), extra)
-                }) {
-                    let table = self.mapping.table().quoted('"');
-                    execute(&mut tx, &format!("alter table {table} add column {definition}")).await?;
+                for (name, statement) in DEFINITIONS.additions(&self.mapping, &columns) {
+                    execute(&mut tx, &statement).await?;
                     done.push(format!("added column {name} to {}", self.mapping.table()));
                 }
             }
@@ -88,7 +90,7 @@ impl PostgresStore {
         let shape = self.users_shape(&mut tx).await?;
         tx.rollback().await.map_err(storing("checking the schema"))?;
         let (shape, ours) = (shape.as_ref(), ours.as_deref());
-        let users_table = users_table_findings(&self.mapping, shape, ours, Dialect::Postgres);
+        let users_table = users_table_findings(&self.mapping, shape, ours, &DEFINITIONS);
         Ok(SchemaState { found, known: KNOWN, users_table })
     }
 

@@ -19,7 +19,7 @@ use crate::{
         retry::while_contended,
         unique::{
             MOST_HOLDERS,
-            sql::{self, Vacant},
+            sql::{self, Mover, Vacant},
         },
     },
 };
@@ -136,7 +136,11 @@ impl PostgresStore {
         let mut plan = plan::plan(set, &before);
         plan.fill(&self.mapping)?;
         let moved = self.move_within(&mut tx, set, &mut plan, vacant).await;
-        tx.conclude(moved, storing(COMMITTING)).await?;
+        // A key that is checked as the transaction ends refuses only here. Which row it was is not said: without those
+        // that are deleted it is tried again.
+        let deletes = !plan.deleted.is_empty();
+        let refused = |error| refusal(&error, deletes).unwrap_or_else(|| storing(COMMITTING)(error));
+        tx.conclude(moved, refused).await?;
         Ok(plan.applied)
     }
 
@@ -218,12 +222,21 @@ impl UniqueValues for PostgresStore {
     }
 
     async fn commit_moving(&self, set: &[Observation]) -> Result<Vec<Applied>, StoreError> {
+        sql::commit_moving(self, set).await
+    }
+}
+
+impl Mover for PostgresStore {
+    async fn vacant(&self) -> Result<Vacant, StoreError> {
         let mut vacant = Vacant::default();
         for index in self.unique_indexes().await? {
             vacant.written.extend(index.vacant);
             vacant.kept.extend(index.named);
         }
-        let moving = || while_contended(|| self.try_moving(set, &vacant));
-        sql::with_way_out(self, set, moving).await
+        Ok(vacant)
+    }
+
+    async fn move_set(&self, set: &[Observation], vacant: &Vacant) -> Result<Vec<Applied>, StoreError> {
+        while_contended(|| self.try_moving(set, vacant)).await
     }
 }

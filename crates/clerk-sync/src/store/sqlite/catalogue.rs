@@ -44,7 +44,9 @@ impl SqliteStore {
             columns.iter().filter(|(_, is_key)| *is_key).map(|(column, _)| column.name.clone()).collect();
         unique.push(UniqueKey { name: "primary key".to_owned(), columns: primary });
         let columns = columns.into_iter().map(|(column, _)| column).collect();
-        Ok(Some(TableShape { columns, unique, indexed, denied: Vec::new(), denied_sequences: Vec::new() }))
+        let name = self.mapping.table().clone();
+        let (denied, denied_sequences) = (Vec::new(), Vec::new());
+        Ok(Some(TableShape { name, columns, unique, indexed, denied, denied_sequences }))
     }
 }
 

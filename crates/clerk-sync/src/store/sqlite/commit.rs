@@ -106,7 +106,7 @@ impl SqliteStore {
         self.write_notes(&mut tx, notes).await?;
         // A key that is checked as the transaction ends, as Django makes them, refuses only here.
         tx.commit().await.map_err(storing(COMMITTING)).map_err(|error| refusal(error, &plan))?;
-        self.mapping.deletion().tell_waiting(&mut plan.applied, was_refused);
+        self.mapping.deletion().tell_waiting(batch, &mut plan, was_refused);
         Ok(plan.applied)
     }
 

@@ -8,7 +8,9 @@ use crate::{
         dialect::Dialect,
         fit::{extras, fit},
         judge::Fit,
-        schema::{Migration, UsersTable, judge_users_table, newer_than, too_new, users_table_findings},
+        schema::{
+            Definitions, Migration, UsersTable, judge_users_table, newer_than, too_new, users_table_findings,
+        },
     },
 };
 use sqlx::{AssertSqlSafe, Row as _};
@@ -35,6 +37,9 @@ const KNOWN: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 
 const DOING: &str = "migrating the schema";
 
+const DEFINITIONS: Definitions =
+    Definitions { dialect: Dialect::Sqlite, mapped: |column| definition(column, ""), extra };
+
 impl SqliteStore {
     pub(super) async fn run_migrations(&self) -> Result<Vec<String>, StoreError> {
         let mut tx = self.begin(DOING).await?;
@@ -58,11 +63,8 @@ impl SqliteStore {
                 done.push(format!("created table {}", self.mapping.table()));
             }
             UsersTable::Lacks(columns) => {
-                for (name, definition) in columns.iter().filter_map(|column| {
-                    column.defined(&self.mapping, |column| definition(column, ""), extra)
-                }) {
-                    let table = self.mapping.table().quoted('"');
-                    execute(&mut tx, &format!("alter table {table} add column {definition}")).await?;
+                for (name, statement) in DEFINITIONS.additions(&self.mapping, &columns) {
+                    execute(&mut tx, &statement).await?;
                     done.push(format!("added column {name} to {}", self.mapping.table()));
                 }
             }
@@ -76,7 +78,7 @@ impl SqliteStore {
         let (found, ours) = version(&mut tx).await?;
         let shape = self.users_shape(&mut tx).await?;
         let (shape, ours) = (shape.as_ref(), ours.as_deref());
-        let users_table = users_table_findings(&self.mapping, shape, ours, Dialect::Sqlite);
+        let users_table = users_table_findings(&self.mapping, shape, ours, &DEFINITIONS);
         Ok(SchemaState { found, known: KNOWN, users_table })
     }
 

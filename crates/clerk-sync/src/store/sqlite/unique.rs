@@ -15,7 +15,7 @@ use crate::{
         removal::Removal,
         unique::{
             MOST_HOLDERS,
-            sql::{self, Vacant},
+            sql::{self, Mover, Vacant},
         },
     },
 };
@@ -100,24 +100,6 @@ impl SqliteStore {
         Ok(indexes)
     }
 
-    async fn vacant(&self) -> Result<Vacant, StoreError> {
-        let indexes = self.unique_indexes().await?;
-        let unique: BTreeSet<usize> = indexes.values().flat_map(UniqueIndex::columns).collect();
-        let named: BTreeSet<usize> =
-            indexes.values().flat_map(|index| index.parts.iter().map(|(position, _)| *position)).collect();
-        let table = self.mapping.table();
-        let sql = "select name from pragma_table_info(?, ?) where \"notnull\" = 0";
-        let query = sqlx::query(sql).bind(&table.name).bind(table.schema.as_deref().unwrap_or("main"));
-        let mut vacant = Vacant::default();
-        for row in &query.fetch_all(&self.readers).await.map_err(storing(LOOKING))? {
-            let name: String = row.try_get(0).map_err(storing(LOOKING))?;
-            let position = sql::position(&self.mapping, &name);
-            vacant.written.extend(position.filter(|position| unique.contains(position)));
-            vacant.kept.extend(position.filter(|position| named.contains(position)));
-        }
-        Ok(vacant)
-    }
-
     async fn make_room(
         &self,
         tx: &mut super::Tx,
@@ -132,24 +114,6 @@ impl SqliteStore {
             commit::for_users(tx, &format!("{vacate} in "), &users, "").await?;
         }
         Ok(())
-    }
-}
-
-impl SqliteStore {
-    async fn try_moving(&self, set: &[Observation], vacant: &Vacant) -> Result<Vec<Applied>, StoreError> {
-        let mut tx = self.begin(COMMITTING).await?;
-        let before = commit::read_entries(&mut tx, &plan::users(set)).await?;
-        let mut plan = plan::plan(set, &before);
-        plan.fill(&self.mapping)?;
-        if plan.writes_nothing() {
-            tx.rollback().await.map_err(storing(COMMITTING))?;
-            return Ok(plan.applied);
-        }
-        self.link_rows(&mut tx, &mut plan).await?;
-        self.make_room(&mut tx, set, &plan, vacant).await?;
-        self.write(&mut tx, &plan, false).await?;
-        tx.commit().await.map_err(storing(COMMITTING))?;
-        Ok(plan.applied)
     }
 }
 
@@ -184,7 +148,46 @@ impl UniqueValues for SqliteStore {
     }
 
     async fn commit_moving(&self, set: &[Observation]) -> Result<Vec<Applied>, StoreError> {
-        let vacant = self.vacant().await?;
-        sql::with_way_out(self, set, || self.try_moving(set, &vacant)).await
+        sql::commit_moving(self, set).await
+    }
+}
+
+impl Mover for SqliteStore {
+    async fn vacant(&self) -> Result<Vacant, StoreError> {
+        let indexes = self.unique_indexes().await?;
+        let unique: BTreeSet<usize> = indexes.values().flat_map(UniqueIndex::columns).collect();
+        let named: BTreeSet<usize> =
+            indexes.values().flat_map(|index| index.parts.iter().map(|(position, _)| *position)).collect();
+        let table = self.mapping.table();
+        let sql = "select name from pragma_table_info(?, ?) where \"notnull\" = 0";
+        let query = sqlx::query(sql).bind(&table.name).bind(table.schema.as_deref().unwrap_or("main"));
+        let mut vacant = Vacant::default();
+        for row in &query.fetch_all(&self.readers).await.map_err(storing(LOOKING))? {
+            let name: String = row.try_get(0).map_err(storing(LOOKING))?;
+            let position = sql::position(&self.mapping, &name);
+            vacant.written.extend(position.filter(|position| unique.contains(position)));
+            vacant.kept.extend(position.filter(|position| named.contains(position)));
+        }
+        Ok(vacant)
+    }
+
+    async fn move_set(&self, set: &[Observation], vacant: &Vacant) -> Result<Vec<Applied>, StoreError> {
+        let mut tx = self.begin(COMMITTING).await?;
+        let before = commit::read_entries(&mut tx, &plan::users(set)).await?;
+        let mut plan = plan::plan(set, &before);
+        plan.fill(&self.mapping)?;
+        if plan.writes_nothing() {
+            tx.rollback().await.map_err(storing(COMMITTING))?;
+            return Ok(plan.applied);
+        }
+        self.link_rows(&mut tx, &mut plan).await?;
+        self.make_room(&mut tx, set, &plan, vacant).await?;
+        self.write(&mut tx, &plan, false).await?;
+        // A key that is checked as the transaction ends refuses only here. Which row it was is not said: without those
+        // that are deleted it is tried again.
+        let deletes = !plan.deleted.is_empty();
+        let refused = |error| if deletes { as_reference(error) } else { error };
+        tx.commit().await.map_err(storing(COMMITTING)).map_err(refused)?;
+        Ok(plan.applied)
     }
 }
