@@ -36,9 +36,24 @@ pub(crate) struct Mirror {
     beside: JoinSet<()>,
 }
 
+const EACH_MINUTE: Duration = Duration::from_secs(60);
+
 /// Names this process among those on the same database; another at each start.
 fn process_name(clock: &dyn Clock) -> String {
     format!("axum-app, process {} since {}", std::process::id(), clock.now_ms())
+}
+
+/// Deletes rows whose users are gone and that wait: because other rows referred to them, or for `delete_after` to pass.
+async fn delete_what_waits(engine: Engine, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    loop {
+        if let Err(error) = engine.carry_out_deletions().await {
+            tracing::warn!(%error, "rows that wait for their deletion were not looked at");
+        }
+        tokio::select! {
+            () = clock.sleep(EACH_MINUTE) => {}
+            () = stop.cancelled() => return,
+        }
+    }
 }
 
 impl Mirror {
@@ -83,6 +98,7 @@ impl Mirror {
             scrub_every: Some(Duration::from_secs(24 * 60 * 60)),
         };
         beside.spawn(Timers::new(reconciler, schedule).run(stop.clone()));
+        beside.spawn(delete_what_waits(engine.clone(), Arc::clone(&clock), stop.clone()));
 
         let key = PublishableKey::parse(&settings.clerk_publishable_key).context("CLERK_PUBLISHABLE_KEY")?;
         let mut auth = AuthSettings::new(key).with_authorized_parties([settings.origin()]);

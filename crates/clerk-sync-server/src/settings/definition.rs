@@ -242,7 +242,8 @@ pub static DEFINITIONS: &[Definition] = &[
     Definition {
         name: "CLERK_SYNC_SCRUB_EVERY",
         default: DefaultValue::Text("24h"),
-        doc: "How often to compare every user with Clerk, which also finds lost deletions; `off` never does.",
+        doc: "How often to compare every user with Clerk, which also finds lost deletions; `off` does so only \
+              after a change of the mapping.",
         secret: false,
         kind: Kind::Duration,
     },

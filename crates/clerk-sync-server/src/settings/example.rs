@@ -61,8 +61,8 @@ pub fn example() -> String {
     push_comment(
         &mut text,
         "What happens instead where rows of other tables refer to it and the database refuses to delete it: mark, \
-         anonymize or keep. Without it such a deletion becomes a dead letter. And the column that mark sets (anonymize \
-         too, if it is named), unless it is deleted_at:",
+         anonymize or keep. Without it such a row waits until it can go, and a dead letter says for what. And the column that \
+         mark sets (anonymize too, if it is named), unless it is deleted_at:",
     );
     text.push_str("# on_delete_refused = \"mark\"\n# deleted_at = \"removed_at\"\n");
     push_comment(

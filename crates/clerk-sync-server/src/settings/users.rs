@@ -21,7 +21,8 @@ pub struct UsersConfig {
     pub create: bool,
     /// What happens to the row of a deleted user.
     pub on_delete: OnDelete,
-    /// What happens to a row that other rows refer to, where deleting it is refused; none: a dead letter.
+    /// What happens to a row that other rows refer to, where deleting it is refused; none: it waits, and a dead letter says
+    /// for what.
     pub on_delete_refused: Option<OnDelete>,
     /// For how long what happens to the row is held back; none: it happens at once.
     pub delete_after: Option<Duration>,

@@ -10,10 +10,14 @@ use std::time::Duration;
 pub struct DeletionSpec {
     /// What happens to it.
     pub on_delete: OnDelete,
-    /// What happens instead where other rows refer to it and the database refuses to delete it; `None`: a dead letter.
+    /// What happens instead where other rows refer to it and the database refuses to delete it; `None`: the row waits, and
+    /// a dead letter says for what.
     pub on_refused: Option<OnDelete>,
     /// For how long it is held back, by the database's clock; `None`: it happens at once. A row with a column for the mark
-    /// is marked meanwhile. Whoever embeds the library does what is due with `Engine::carry_out_deletions`, now and then.
+    /// is marked meanwhile.
+    ///
+    /// Whoever embeds the library does what is due with `Engine::carry_out_deletions`, each minute, also where nothing is
+    /// held back: rows that the database did not let go wait among the same deletions.
     pub delete_after: Option<Duration>,
     /// The column that [`OnDelete::Mark`] sets, and [`OnDelete::Anonymize`] too where it is named.
     pub deleted_at: Option<String>,

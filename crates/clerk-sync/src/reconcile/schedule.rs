@@ -10,6 +10,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const FREQUENT: Duration = Duration::from_secs(120);
 /// After a list that could not be relied on.
 const TRY_AGAIN: Duration = Duration::from_secs(600);
+/// The same where scrubs are off, and only another mapping asks for one.
+const REMAP_AGAIN: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// Something to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +62,7 @@ pub(super) fn next(view: &View<'_>) -> Option<(Task, Duration)> {
         (Task::CatchUp, after(now, last, every))
     });
     // Another mapping needs one, also where they are off.
-    let scrub_every = view.scrub_every.or_else(|| is_remapped(view).then_some(TRY_AGAIN));
+    let scrub_every = view.scrub_every.or_else(|| is_remapped(view).then_some(REMAP_AGAIN));
     let scrub = scrub_every.map(|every| (Task::ScrubStep, scrub_wait(view, every)));
     // Also while a scrub takes its time: what happens behind its back must not wait for its end. Where there are
     // frequent catch-ups it is read right after one: who came since the last one would make it differ.
@@ -94,7 +96,8 @@ fn scrub_wait(view: &View<'_>, every: Duration) -> Duration {
         return after(now, Some(stepped_at), (every / SPREAD / pages).min(LONGEST_PAUSE));
     }
     if let Some(at) = scrub.incomplete_at {
-        return after(now, Some(at), TRY_AGAIN.min(every));
+        let again = if view.scrub_every.is_some() { TRY_AGAIN.min(every) } else { every };
+        return after(now, Some(at), again);
     }
     if is_hurried(view) {
         return Duration::ZERO;

@@ -166,6 +166,12 @@ async fn a_new_column_is_printed_for_the_owner(#[values(Kind::Postgres, Kind::My
     assert_eq!(status.code, Some(2), "{status:?}");
     let (_, statement) = status.out.split_once("as the table's owner: ").expect("what to run");
     let statement = statement.lines().next().expect("a line");
+    // As migrate would, and in the schema that the URL names.
+    let expected = match kind {
+        Kind::Mysql => "alter table `users` add column `plan` mediumtext character set utf8mb4".to_owned(),
+        _ => format!("alter table \"{}\".\"users\" add column \"plan\" text", database.name()),
+    };
+    assert!(statement.starts_with(&expected), "{statement}");
     database.run(statement).await;
     let status = setup.run(&["status"]).await;
     assert!(!status.out.contains("as the table's owner"), "{status:?}");

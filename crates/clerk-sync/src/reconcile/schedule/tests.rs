@@ -110,6 +110,14 @@ fn another_mapping_brings_a_scrub_forward_until_one_has_ended_by_it() {
     let off = |overview: &Overview| next(&View { scrub_every: None, ..view(overview) }).map(|(task, _)| task);
     assert_eq!(off(&imported_since), Some(Task::ScrubStep));
     assert_eq!(off(&at_rest()), Some(Task::CatchUp));
+    // One that came to nothing is repeated, but not as often as by those who want scrubs.
+    let incomplete = Overview {
+        scrub: ScrubRecord { incomplete_at: Some(NOW - 60 * MINUTE), ..imported_since.scrub.clone() },
+        ..imported_since
+    };
+    let none_else = View { catch_up_every: None, ..view(&incomplete) };
+    assert_eq!(next(&none_else), Some((Task::ScrubStep, Duration::ZERO)));
+    assert_eq!(next(&View { scrub_every: None, ..none_else }), Some((Task::ScrubStep, 5 * HOUR)));
 }
 
 #[test]
