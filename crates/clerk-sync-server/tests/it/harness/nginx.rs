@@ -1,6 +1,6 @@
 //! A real nginx in front of a server, with what docs/operations.md says to write into it.
 
-use super::eventually;
+use super::{eventually, free_address};
 use std::{
     io::ErrorKind,
     net::{SocketAddr, TcpStream},
@@ -34,9 +34,7 @@ impl Nginx {
     /// Starts it, and waits until it answers.
     pub(crate) async fn before(server: SocketAddr) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
+        let address = free_address();
         let snippet = documented();
         assert!(snippet.contains(DOCUMENTED_SERVER), "{snippet}");
         let snippet = snippet.replace(DOCUMENTED_SERVER, &server.to_string());

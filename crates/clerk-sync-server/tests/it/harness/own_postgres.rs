@@ -1,6 +1,6 @@
 //! A PostgreSQL of one's own, to be stopped and started at will.
 
-use super::eventually;
+use super::{eventually, free_address};
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -57,7 +57,7 @@ impl OwnPostgres {
             .arg(directory.path().join("data"))
             .current_dir("/");
         succeed(initdb);
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_address().port();
         let mut postgres = Self { directory, bin, port, server: None };
         postgres.up().await;
         postgres

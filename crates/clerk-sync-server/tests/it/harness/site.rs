@@ -1,6 +1,6 @@
 //! An app with people: emulated Clerk, a database, a page to come to, and the service's own origin known beforehand.
 
-use super::{Browser, Clerk, Database, Kind, Server, Setup, now_ms};
+use super::{Browser, Clerk, Database, Kind, Server, Setup, free_address, now_ms};
 use axum::Router;
 use clerk_emulator::{EmulatorConfig, NewUser, TokenOptions};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -50,7 +50,7 @@ impl Site {
         let app = format!("http://{}", listener.local_addr().unwrap());
         let pages = Router::new().fallback(async || "the app");
         let pages = tokio::spawn(async move { axum::serve(listener, pages).await.unwrap() });
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let free = free_address();
         let origin = format!("http://{free}");
         let setup = Setup::new(&clerk, &database)
             .set("CLERK_PUBLISHABLE_KEY", &clerk.config().publishable_key)

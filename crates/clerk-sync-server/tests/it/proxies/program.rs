@@ -4,7 +4,7 @@ use crate::harness::eventually;
 use std::{
     fs::File,
     io::ErrorKind,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -13,11 +13,6 @@ pub(super) struct Program {
     name: &'static str,
     child: Child,
     log: PathBuf,
-}
-
-/// A port that is free now. Its proxy has to be told before it can listen itself.
-pub(super) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// A folder of `examples/`.

@@ -3,9 +3,9 @@
 use super::{
     browser::{Browser, Page},
     ear::{Ear, Told},
-    program::{Program, example, free_address},
+    program::{Program, example},
 };
-use crate::harness::{Clerk, Database, Server, Setup};
+use crate::harness::{Clerk, Database, Server, Setup, free_address};
 use base64::Engine as _;
 use clerk_emulator::{EmulatorConfig, SigningKey};
 use std::{
