@@ -217,7 +217,7 @@ impl Mirror {
     /// Writes what is on its way, and lets the database go.
     pub(crate) async fn shut_down(&self) {
         if tokio::time::timeout(DRAIN, self.engine.drain()).await.is_err() {
-            tracing::warn!("the last writes did not end in time; their senders will try again");
+            tracing::warn!("the last writes did not end in time; what was not acknowledged is sent again");
         }
         self.leave().await;
         // A database that has gone away says no good-bye.

@@ -41,6 +41,8 @@ use std::{
 };
 use tokio::sync::{mpsc, watch};
 
+/// How long the end waits for rows that cannot be deleted to be dealt with.
+const TELLING: Duration = Duration::from_secs(5);
 /// How often a new last event is written down.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
 
@@ -184,12 +186,16 @@ impl Engine {
         self.parts.settling.recheck(user.clone(), self.parts.clock.monotonic());
     }
 
-    /// Accepts no more, writes what is waiting, and ends the background work.
+    /// Accepts no more, writes what is waiting, and ends the background work. Why rows cannot be deleted is told first, if
+    /// that takes no longer than 5 s; otherwise by whoever carries out next.
     pub async fn drain(&self) {
         self.parts.settling.close();
         self.parts.observers.close();
         self.parts.door.drain().await;
         self.parts.note_event().await;
+        if tokio::time::timeout(TELLING, self.parts.door.undeletable_dealt_with()).await.is_err() {
+            tracing::warn!("rows that cannot be deleted were not all dealt with; they stay due");
+        }
     }
 }
 

@@ -78,6 +78,7 @@ pub use findings::{TableFinding, TableProblem};
 pub use inventory::{Inventory, Living, Stored};
 pub use linking::{Linking, RowsBefore};
 pub use open::{OpenError, open};
+pub(crate) use pending::LETTER as PENDING_LETTER;
 pub use pending::{CarryOut, PendingCount, PendingDeletion, PendingDeletions};
 pub use unique::{Holder, UniqueValues};
 

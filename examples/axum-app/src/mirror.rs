@@ -46,11 +46,15 @@ fn process_name(clock: &dyn Clock) -> String {
 /// Deletes rows whose users are gone and that wait: because other rows referred to them, or for `delete_after` to pass.
 async fn delete_what_waits(engine: Engine, clock: Arc<dyn Clock>, stop: CancellationToken) {
     loop {
-        if let Err(error) = engine.carry_out_deletions().await {
-            tracing::warn!(%error, "rows that wait for their deletion were not looked at");
-        }
+        let look = async {
+            if let Err(error) = engine.carry_out_deletions().await {
+                tracing::warn!(%error, "rows that wait for their deletion were not looked at");
+            }
+            clock.sleep(EACH_MINUTE).await;
+        };
         tokio::select! {
-            () = clock.sleep(EACH_MINUTE) => {}
+            () = look => {}
+            // What is cut short is undone, and due as before.
             () = stop.cancelled() => return,
         }
     }

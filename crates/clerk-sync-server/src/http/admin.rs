@@ -63,8 +63,10 @@ impl Admin {
             registry.register(name, help, gauge.clone());
             gauge
         };
-        let pending_deletions =
-            gauge("pending_deletions", "Deletions that wait for [users] delete_after to pass");
+        let pending_deletions = gauge(
+            "pending_deletions",
+            "Rows of users who are gone that wait: for [users] delete_after, or until they can go",
+        );
         let held_deletions = gauge(
             "held_deletions",
             "Users missing in Clerk who are kept until clerk-sync reconcile --confirm-deletes, because there are too many",

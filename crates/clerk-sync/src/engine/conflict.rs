@@ -115,7 +115,11 @@ impl Parts {
                 break;
             }
             is_new = false;
-            match self.door.apply_moving(set.clone()).await? {
+            let mut moved = self.door.apply_moving(set.clone()).await?;
+            if moved.as_ref().is_err_and(StoreError::is_reference) && self.delete_alone(&mut set).await? {
+                moved = self.door.apply_moving(set.clone()).await?;
+            }
+            match moved {
                 Ok(applied) => return Ok(self.moved(&set, &applied)?),
                 Err(error) if !error.is_rejection() => return Err(error.into()),
                 // Somebody may have written meanwhile: then there are others to ask.
@@ -135,6 +139,19 @@ impl Parts {
             }
         }
         self.one_by_one(set, refused).await
+    }
+
+    /// Others refer to the row of somebody in the set who is gone. A deletion is right by itself and has its way out alone: the
+    /// row is dealt with otherwise, or waits; either way it can give up what it holds. Whether there was anyone.
+    async fn delete_alone(&self, set: &mut Set) -> Result<bool, RereadError> {
+        let mut found = false;
+        for gone in set.iter_mut().filter(|member| member.row.is_none()) {
+            self.apply(gone.clone()).await?;
+            // That was its turn: tried once more, the row would be refused once more.
+            gone.claim.restores = false;
+            found = true;
+        }
+        Ok(found)
     }
 
     /// All of them at once cannot be written. The last ones first: each may free what the one before waits for.

@@ -218,8 +218,7 @@ impl Door {
         Ok(Running { shared: Arc::clone(&self.shared), observations, is_page: true })
     }
 
-    /// Turns new ones away and returns when the last waiting one is answered, and rows that could not be deleted are dealt
-    /// with.
+    /// Turns new ones away and returns when the last waiting one is answered.
     pub(super) async fn drain(&self) {
         loop {
             let drained = self.shared.drained.notified();
@@ -233,6 +232,10 @@ impl Door {
             drained.await;
         }
         self.shared.arrived.notify_one();
+    }
+
+    /// Returns when all rows are dealt with that could not be deleted. After [`Door::drain`].
+    pub(super) async fn undeletable_dealt_with(&self) {
         let (end, dealt_with) = oneshot::channel();
         let _ = self.shared.undeletable.send(Undeletable::End(end));
         // An error where nobody deals with them any more.

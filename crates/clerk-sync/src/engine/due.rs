@@ -2,7 +2,7 @@
 
 use super::{Engine, Parts};
 use crate::{
-    store::{CarryOut, NewDeadLetter, StoreError},
+    store::{CarryOut, NewDeadLetter, PENDING_LETTER, StoreError},
     user_id::UserId,
 };
 use std::{sync::Weak, time::Duration};
@@ -70,7 +70,7 @@ pub(super) async fn deal_with_undeletable(parts: Weak<Parts>, mut told: Unbounde
 
 /// Names the letter of a deletion that was due and could not be done: one for each user.
 fn letter_id(user: &UserId) -> String {
-    format!("held back: {user}").chars().take(255).collect()
+    format!("{PENDING_LETTER}{user}").chars().take(255).collect()
 }
 
 impl NewDeadLetter {
@@ -90,10 +90,13 @@ struct Batch {
 
 impl Parts {
     async fn carry_out(&self, due: &[UserId]) -> Result<Batch, StoreError> {
-        if due.len() > 1
-            && let Ok(done) = self.store.carry_out(due, CarryOut::WhenDue).await
-        {
-            return Ok(Batch { done: self.freed(&done), put_off: 0 });
+        match (self.store.carry_out(due, CarryOut::WhenDue).await, due) {
+            (Ok(done), _) => return Ok(Batch { done: self.freed(&done), put_off: 0 }),
+            (Err(error), [user]) if error.is_rejection() => {
+                self.put_off(user, error).await?;
+                return Ok(Batch { done: 0, put_off: 1 });
+            }
+            (Err(_), _) => {}
         }
         // One bad row never fails its neighbours, nor those who are due after it.
         let mut batch = Batch::default();

@@ -222,7 +222,8 @@ macro_rules! store_promises {
                 a_row_of_the_living_is_not_carried_out, a_value_held_back_is_free,
                 what_waits_keeps_its_time_without_the_setting, what_is_due_is_anonymized,
                 what_is_put_off_is_not_due, pending_deletions_are_listed_by_id, letters_go_with_the_row,
-                many_carry_out_each_once, carrying_out_cut_short_is_all_or_nothing,
+                a_letter_stays_while_its_row_waits, many_carry_out_each_once,
+                carrying_out_cut_short_is_all_or_nothing,
             ];
             shares: [
                 deciders_are_serialised, a_share_is_replaced_by_the_next, shares_that_ran_out_are_removed,

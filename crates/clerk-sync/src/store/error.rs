@@ -64,8 +64,7 @@ impl StoreError {
     }
 
     /// Whether a row was not deleted because others refer to it.
-    #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
-    pub(super) fn is_reference(&self) -> bool {
+    pub(crate) fn is_reference(&self) -> bool {
         matches!(self.kind, StoreErrorKind::Referenced { .. })
     }
 

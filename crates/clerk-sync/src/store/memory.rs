@@ -2,7 +2,7 @@
 
 use super::{
     Applied, Binding, DeadLetter, Deletions, Entry, FeedEntry, FeedPage, Gauges, NewDeadLetter, Notes,
-    Presence, SchemaState, Store, StoreError, Summary, plan,
+    PENDING_LETTER, Presence, SchemaState, Store, StoreError, Summary, plan,
 };
 use crate::{
     mapping::{Mapping, Row, Value},
@@ -114,9 +114,15 @@ impl MemoryStore {
                 }
             }
         }
-        tables
-            .dead_letters
-            .retain(|_, letter| !letter.user.as_ref().is_some_and(|user| plan.healed.contains(&user)));
+        let pending = &tables.pending;
+        tables.dead_letters.retain(|_, letter| {
+            let is_pending = |user| pending.contains_key(user);
+            let waits = letter.message_id.as_ref().is_some_and(|id| id.starts_with(PENDING_LETTER));
+            !letter
+                .user
+                .as_ref()
+                .is_some_and(|user| plan.healed.contains(&user) && !(waits && is_pending(user)))
+        });
         Ok(plan.applied)
     }
 

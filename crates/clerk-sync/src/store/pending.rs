@@ -9,6 +9,10 @@ use async_trait::async_trait;
 use std::collections::HashMap;
 use std::time::Duration;
 
+/// How the id of a dead letter begins that says why a pending deletion could not be carried out. It stays for as long as
+/// the deletion is pending.
+pub(crate) const LETTER: &str = "held back: ";
+
 /// What is still to be done to the row of a user who is gone, see [`crate::mapping::DeletionSpec::delete_after`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingDeletion {
@@ -85,6 +89,15 @@ pub(super) fn gone(mut users: Vec<UserId>, ledger: &HashMap<UserId, Entry>) -> V
     users.retain(|user| ledger.get(user).is_some_and(|entry| entry.standing.version.state == State::Gone));
     users.sort_unstable();
     users
+}
+
+/// Of letters: all but those of deletions that are pending.
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+pub(super) fn void_letters() -> String {
+    format!(
+        "(message_id is null or message_id not like '{LETTER}%' or not exists (select 1 from clerk_sync_pending_deletions p \
+         where p.user_id = clerk_sync_dead_letters.user_id))"
+    )
 }
 
 /// Carries out; and, where a single user's row cannot be deleted and there is a way out, once more: `true` for the other way.

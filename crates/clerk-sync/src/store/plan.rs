@@ -26,7 +26,7 @@ pub(super) struct Plan<'a> {
     pub(super) lifted: Vec<&'a UserId>,
     /// The feed's new entries.
     pub(super) changes: Vec<PlannedChange<'a>>,
-    /// Users whose dead letters have become void.
+    /// Users whose dead letters have become void, but for those of a deletion that is still pending.
     pub(super) healed: Vec<&'a UserId>,
     /// An answer for each observation, in the batch's order.
     pub(super) applied: Vec<Applied>,
@@ -172,15 +172,13 @@ fn plan_user<'a>(
         Some(_) => {}
     }
     let Some((position, by)) = maker.zip(by).filter(|_| effect.row) else { return };
-    // Of who was gone before, a letter says why the row is still there: that is not settled yet.
-    let was_gone = standing_before.is_some_and(|before| before.version.state == State::Gone);
-    if after.version.state == State::Present || (after.version.state == State::Gone && !was_gone) {
+    if after.version.state != State::Provisional {
         plan.healed.push(user);
     }
     match &by.row {
         Some(row) => {
             let existed = standing_before.is_some_and(|before| before.version.state != State::Gone);
-            if was_gone {
+            if standing_before.is_some_and(|before| before.version.state == State::Gone) {
                 plan.lifted.push(user);
             }
             plan.rows.push(PlannedRow {

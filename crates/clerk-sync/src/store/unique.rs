@@ -29,7 +29,8 @@ pub trait UniqueValues {
     /// values. Where rows outlive their users, those of users who are gone give it up for good.
     ///
     /// # Errors
-    /// As [`super::Store::commit`].
+    /// As [`super::Store::commit`]. Where others refer to a row that is to be deleted, there is no way out here: its user is
+    /// committed alone, and the set then moved without deleting that row again.
     async fn commit_moving(&self, set: &[Observation]) -> Result<Vec<Applied>, StoreError>;
 }
 
@@ -40,10 +41,7 @@ pub(super) const MOST_HOLDERS: usize = 9;
 /// What the databases have in common here.
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(super) mod sql {
-    use super::{
-        super::{Applied, Store, StoreError, plan::Plan},
-        Holder,
-    };
+    use super::{super::plan::Plan, Holder};
     use crate::{
         mapping::{Mapping, quoted},
         observation::Observation,
@@ -108,37 +106,6 @@ pub(super) mod sql {
                 .filter_map(|(columns, users)| Some((vacate(mapping, columns, quote)?, users)))
                 .collect()
         }
-    }
-
-    /// A store that moves values in one transaction.
-    pub(in crate::store) trait Mover: Store {
-        /// What is given up, as the database is now.
-        async fn vacant(&self) -> Result<Vacant, StoreError>;
-
-        /// Moves a set, or nothing of it.
-        async fn move_set(&self, set: &[Observation], vacant: &Vacant) -> Result<Vec<Applied>, StoreError>;
-    }
-
-    /// Moves a set. Where deleting one of its rows is refused, each who is gone is dealt with alone, and the others move
-    /// afterwards: a deletion is right by itself, and a row that stays can give up what it holds.
-    pub(in crate::store) async fn commit_moving(
-        store: &impl Mover,
-        set: &[Observation],
-    ) -> Result<Vec<Applied>, StoreError> {
-        let vacant = store.vacant().await?;
-        match store.move_set(set, &vacant).await {
-            Err(error) if error.is_reference() => {}
-            result => return result,
-        }
-        let mut set = set.to_vec();
-        let mut alone = vec![None; set.len()];
-        for (gone, applied) in set.iter_mut().zip(&mut alone).filter(|(member, _)| member.row.is_none()) {
-            *applied = store.commit(std::slice::from_ref(gone)).await?.pop();
-            // That was its turn: tried once more, the row would be refused once more.
-            gone.claim.restores = false;
-        }
-        let together = store.move_set(&set, &vacant).await?;
-        Ok(alone.into_iter().zip(together).map(|(alone, moved)| alone.unwrap_or(moved)).collect())
     }
 
     /// A row that was found by its key. Rows that are not of Clerk's users may have none.

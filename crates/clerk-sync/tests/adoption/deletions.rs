@@ -195,6 +195,23 @@ async fn a_row_that_others_refer_to_waits_or_is_dealt_with(
     assert_eq!(row(store.as_ref(), "user_2").await, None, "a row that nothing refers to is deleted");
 }
 
+/// A row that somebody put there, of a user whom nobody knew: there was no change, and it waits.
+#[rstest]
+#[tokio::test]
+async fn a_row_waits_of_whom_only_the_end_is_heard(
+    #[values(Kind::Postgres, Kind::Mysql, Kind::Sqlite)] kind: Kind,
+) {
+    let database = adopting(kind, &ddl(kind), spec(DeletionSpec::default())).await;
+    let (store, mapping) = (&database.store, database.store.mapping());
+    database.run_sql("insert into users (clerk_id, name) values ('user_1', 'Ada')").await;
+    database.run_sql("insert into orders values (1, 'user_1')").await;
+    let twice = [gone(mapping, "user_1", 5), gone(mapping, "user_1", 5)];
+    let applied = store.commit(&twice).await.unwrap();
+    assert_eq!(applied.iter().map(|applied| applied.change).collect::<Vec<_>>(), [None, None]);
+    assert!(applied.iter().all(|applied| applied.row_waits), "whoever saw it is told");
+    assert_eq!(store.due_deletions(10).await.unwrap(), [user("user_1")]);
+}
+
 /// As Django makes them on PostgreSQL and SQLite.
 #[rstest]
 #[tokio::test]
@@ -366,12 +383,17 @@ async fn a_row_that_others_refer_to_gives_a_unique_value_up_too(
         heir.row.as_mut().unwrap()[1] = email.clone();
         heir
     };
-    // At once, as where the newcomer's event comes before the deletion.
-    let set = [gone(mapping, "user_1", 8), gone(mapping, "user_3", 8), heir("user_2", 7, &email)];
-    let applied = store.commit_moving(&set).await.unwrap();
-    let told: Vec<_> = applied.iter().map(|applied| (applied.change, applied.row_waits)).collect();
-    let (deleted, waits) = (Some(Change::Deleted), on_refused.is_none());
-    assert_eq!(told, [(deleted, waits), (deleted, false), (Some(Change::Created), false)]);
+    // At once, as where the newcomer's event comes before the deletion: all or none.
+    let mut set = [gone(mapping, "user_1", 8), gone(mapping, "user_3", 8), heir("user_2", 7, &email)];
+    let refused = store.commit_moving(&set).await.expect_err("an order refers to it");
+    assert!(matches!(refused.kind(), StoreErrorKind::Referenced { .. }), "{refused:?}");
+    assert!(row(store.as_ref(), "user_3").await.is_some() && row(store.as_ref(), "user_2").await.is_none());
+    let waits = on_refused.is_none();
+    for (gone, waits) in set[..2].iter().zip([waits, false]) {
+        let applied = store.commit(std::slice::from_ref(gone)).await.unwrap();
+        assert_eq!((applied[0].change, applied[0].row_waits), (Some(Change::Deleted), waits));
+    }
+    store.commit_moving(&set).await.unwrap();
     assert_eq!(row(store.as_ref(), "user_2").await.unwrap()[1], email);
     assert_eq!(row(store.as_ref(), "user_1").await.unwrap()[1], Value::Null);
     assert_marked(&database, !waits).await;
@@ -381,9 +403,9 @@ async fn a_row_that_others_refer_to_gives_a_unique_value_up_too(
     // Somebody gave the row a value again: it is known to be a deleted user's, and gives that up as well.
     database.run_sql("update users set email = 'late@example.com' where clerk_id = 'user_1'").await;
     let email = Value::Text("late@example.com".to_owned());
-    let mut ghost = gone(mapping, "user_1", 9);
-    ghost.claim.restores = true;
-    store.commit_moving(&[heir("user_4", 10, &email), ghost]).await.unwrap();
+    set = [gone(mapping, "user_1", 9), gone(mapping, "user_3", 9), heir("user_4", 10, &email)];
+    set[0].claim.restores = waits;
+    store.commit_moving(&set).await.unwrap();
     assert_eq!(row(store.as_ref(), "user_4").await.unwrap()[1], email);
     assert_eq!(row(store.as_ref(), "user_1").await.unwrap()[1], Value::Null);
     assert_eq!(store.pending_count().await.unwrap().waiting, i64::from(waits));

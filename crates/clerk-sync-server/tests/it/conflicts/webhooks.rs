@@ -84,6 +84,46 @@ async fn a_deleted_users_address_signs_up_again(
     server.stop().await;
 }
 
+/// The same, and the old row cannot be deleted: it waits, and gives the address up.
+#[rstest]
+#[tokio::test]
+async fn a_row_that_cannot_be_deleted_gives_its_address_up(
+    #[values(Kind::Sqlite, Kind::Postgres, Kind::Mysql)] kind: Kind,
+    #[values("", "[users]\non_delete_refused = \"keep\"\n")] config: &str,
+) {
+    let (clerk, database) = (Clerk::start().await, Database::fresh(kind).await);
+    let setup = Setup::new(&clerk, &database).config(config);
+    unique(&setup, &database).await;
+    let server = setup.serve().await;
+    user(&clerk, "user_old", "ada@example.com");
+    server.accept(&event(&clerk, "user.created", "user_old")).await;
+    let id = if kind == Kind::Mysql { "varchar(255) collate utf8mb4_bin" } else { "text" };
+    let orders = format!(
+        "create table orders (number integer primary key, user_id {id} not null, \
+         foreign key (user_id) references users (clerk_id))"
+    );
+    database.run(&orders).await;
+    database.run("insert into orders values (1, 'user_old')").await;
+    clerk.delete_user("user_old").unwrap();
+    for (newcomer, freed) in [("user_new", false), ("user_newer", true)] {
+        if freed {
+            // Somebody writes into the row of a deleted user.
+            let again = "update users set email = 'eve@example.com' where clerk_id = 'user_old'";
+            database.run(again).await;
+        }
+        let address = if freed { "eve@example.com" } else { "ada@example.com" };
+        user(&clerk, newcomer, address);
+        server.accept(&event(&clerk, "user.created", newcomer)).await;
+        let emails = emails(&database).await;
+        assert_eq!((emails[newcomer].as_str(), emails["user_old"].as_str()), (address, ""));
+    }
+    server.stop().await;
+    let deleted = ("user_old".to_owned(), "deleted".to_owned());
+    assert_eq!(database.feed().await.into_iter().filter(|told| *told == deleted).count(), 1);
+    // Why the row waits is told; where the settings say what happens to it, nothing is to be told.
+    assert_eq!(database.letters().await, i64::from(config.is_empty()));
+}
+
 /// A user of a minute ago: Clerk's "no such user" must be heard twice, so the newcomer waits and is not given up.
 #[tokio::test]
 async fn a_young_users_absence_is_waited_for() {

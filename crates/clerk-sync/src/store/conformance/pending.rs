@@ -294,6 +294,47 @@ pub async fn letters_go_with_the_row(fixture: &impl Fixture) {
     );
 }
 
+/// Why a row waits is told for as long as it does: not less because its user is seen to be gone once more.
+pub async fn a_letter_stays_while_its_row_waits(fixture: &impl Fixture) {
+    let store = holding_back(fixture, NO_TIME).await;
+    let letter = |id: &str, message_id: &str| NewDeadLetter {
+        message_id: Some(message_id.to_owned()),
+        event_type: "user.deleted".to_owned(),
+        user: Some(user(id)),
+        reason: "refused".to_owned(),
+        mapped: None,
+        buried_at: 1,
+    };
+    let mut ids = Vec::new();
+    for id in ["user_1", "user_2", "user_3"] {
+        commit(&store, &[seen(id, 1)]).await;
+        commit(&store, &[gone(id, 5)]).await;
+        ids.push((format!("held back: {id}"), format!("msg_{id}")));
+    }
+    let letters = async || {
+        let letters = store.dead_letters(0, 10).await.unwrap();
+        letters.into_iter().filter_map(|kept| kept.letter.message_id).collect::<Vec<_>>()
+    };
+    for ((waiting, other), id) in ids.iter().zip(["user_1", "user_2", "user_3"]) {
+        store.bury(&letter(id, waiting)).await.unwrap();
+        store.bury(&letter(id, other)).await.unwrap();
+    }
+    let mut again = gone("user_1", 9);
+    again.claim.restores = true;
+    commit(&store, &[again.clone()]).await;
+    assert_eq!(letters().await, [&ids[0].0, &ids[1].0, &ids[1].1, &ids[2].0, &ids[2].1].map(Clone::clone));
+    // With the row it goes, and with whoever is back.
+    store.carry_out(&users(&["user_1"]), CarryOut::WhenDue).await.unwrap();
+    lift(&store, "user_2").await;
+    assert_eq!(letters().await, [&ids[2].0, &ids[2].1].map(Clone::clone));
+    // Nothing is pending, and the row was there once more: whatever was said of it is over.
+    commit(&store, &[gone("user_1", 5)]).await;
+    store.bury(&letter("user_1", &ids[0].0)).await.unwrap();
+    let at_once = fixture.store();
+    commit(&at_once, &[again]).await;
+    assert_eq!(letters().await, [&ids[2].0, &ids[2].1].map(Clone::clone));
+}
+
 /// Several processes at once, in any order, beside users who come, go and come back: nobody fails, each deletion is done
 /// once, and nobody who is back loses the row.
 pub async fn many_carry_out_each_once(fixture: &impl Fixture) {

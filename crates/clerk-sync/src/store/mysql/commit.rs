@@ -15,6 +15,7 @@ use crate::{
         dialect::Dialect,
         judge::Fit,
         multirow::{placeholders, runs, tuples},
+        pending::void_letters,
         plan::{self, Plan, PlannedChange, PlannedRow},
         provenance,
         removal::{Removal, Removals},
@@ -228,8 +229,11 @@ impl MySqlStore {
 
     async fn heal(&self, tx: &mut Tx, users: &[&UserId]) -> Result<(), StoreError> {
         for run in runs(users) {
-            let sql =
-                format!("delete from clerk_sync_dead_letters where user_id in ({})", placeholders(run.len()));
+            let sql = format!(
+                "delete from clerk_sync_dead_letters where user_id in ({}) and {}",
+                placeholders(run.len()),
+                void_letters()
+            );
             let query = run.iter().fold(self.built_query(sql), |query, user| query.bind(user.as_str()));
             query.execute(&mut **tx).await.map_err(storing(COMMITTING))?;
         }

@@ -13,7 +13,7 @@ use crate::{
         retry::while_contended,
         unique::{
             MOST_HOLDERS,
-            sql::{self, Mover, Vacant},
+            sql::{self, Vacant},
         },
     },
 };
@@ -186,6 +186,28 @@ impl MySqlStore {
         Ok(row.try_get::<i64, _>(0).map_err(storing(LOOKING))? > 0)
     }
 
+    async fn vacant(&self) -> Result<Vacant, StoreError> {
+        let mut vacant = Vacant::default();
+        for index in self.unique_indexes().await? {
+            for part in &index.parts {
+                match part {
+                    Part::Column { position, is_nullable, .. } => {
+                        vacant.written.extend(is_nullable.then_some(*position));
+                        vacant.kept.extend(is_nullable.then_some(*position));
+                    }
+                    _ => {
+                        for position in index.columns(&self.mapping) {
+                            if self.nullable(position).await? {
+                                vacant.written.insert(position);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        Ok(vacant)
+    }
+
     async fn try_moving(&self, set: &[Observation], vacant: &Vacant) -> Result<Vec<Applied>, StoreError> {
         let mut tx = self.begin(COMMITTING).await?;
         let moved = self.move_within(&mut tx, set, vacant).await;
@@ -277,34 +299,7 @@ impl UniqueValues for MySqlStore {
     }
 
     async fn commit_moving(&self, set: &[Observation]) -> Result<Vec<Applied>, StoreError> {
-        sql::commit_moving(self, set).await
-    }
-}
-
-impl Mover for MySqlStore {
-    async fn vacant(&self) -> Result<Vacant, StoreError> {
-        let mut vacant = Vacant::default();
-        for index in self.unique_indexes().await? {
-            for part in &index.parts {
-                match part {
-                    Part::Column { position, is_nullable, .. } => {
-                        vacant.written.extend(is_nullable.then_some(*position));
-                        vacant.kept.extend(is_nullable.then_some(*position));
-                    }
-                    _ => {
-                        for position in index.columns(&self.mapping) {
-                            if self.nullable(position).await? {
-                                vacant.written.insert(position);
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        Ok(vacant)
-    }
-
-    async fn move_set(&self, set: &[Observation], vacant: &Vacant) -> Result<Vec<Applied>, StoreError> {
-        while_contended(|| self.try_moving(set, vacant)).await
+        let vacant = self.vacant().await?;
+        while_contended(|| self.try_moving(set, &vacant)).await
     }
 }

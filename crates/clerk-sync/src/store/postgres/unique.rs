@@ -19,7 +19,7 @@ use crate::{
         retry::while_contended,
         unique::{
             MOST_HOLDERS,
-            sql::{self, Mover, Vacant},
+            sql::{self, Vacant},
         },
     },
 };
@@ -222,21 +222,11 @@ impl UniqueValues for PostgresStore {
     }
 
     async fn commit_moving(&self, set: &[Observation]) -> Result<Vec<Applied>, StoreError> {
-        sql::commit_moving(self, set).await
-    }
-}
-
-impl Mover for PostgresStore {
-    async fn vacant(&self) -> Result<Vacant, StoreError> {
         let mut vacant = Vacant::default();
         for index in self.unique_indexes().await? {
             vacant.written.extend(index.vacant);
             vacant.kept.extend(index.named);
         }
-        Ok(vacant)
-    }
-
-    async fn move_set(&self, set: &[Observation], vacant: &Vacant) -> Result<Vec<Applied>, StoreError> {
-        while_contended(|| self.try_moving(set, vacant)).await
+        while_contended(|| self.try_moving(set, &vacant)).await
     }
 }

@@ -8,6 +8,7 @@ use super::{
         Notes,
         dialect::Dialect,
         judge::{Fit, Held},
+        pending::void_letters,
         plan::Plan,
         removal::{Removal, Removals},
     },
@@ -251,10 +252,12 @@ impl WriteSql {
             written.push("lifted");
         }
         if shape.heals {
+            // What was pending of users who are back is still there for this part of the statement.
+            let void = if shape.lifts { "true".to_owned() } else { void_letters() };
             // Nearly always there is none, which one look tells for all users.
             parts.push(format!(
                 "healed as (delete from clerk_sync_dead_letters where exists (select 1 from clerk_sync_dead_letters) \
-                 and user_id = any({}) returning 1)",
+                 and user_id = any({}) and {void} returning 1)",
                 parameters.array("text")
             ));
             written.push("healed");

@@ -12,6 +12,7 @@ use crate::{
         dialect::Dialect,
         judge::Fit,
         multirow::{placeholders, runs, tuples},
+        pending::void_letters,
         plan::{self, Plan, PlannedChange},
         provenance,
         removal::{Removal, Removals},
@@ -139,7 +140,8 @@ impl SqliteStore {
             for_users(tx, before, &plan.deleted, after).await.map_err(|error| refusal(error, plan))?;
         }
         self.write_pending(tx, plan, was_refused).await?;
-        for_users(tx, "delete from clerk_sync_dead_letters where user_id in ", &plan.healed, "").await?;
+        let void = format!(" and {}", void_letters());
+        for_users(tx, "delete from clerk_sync_dead_letters where user_id in ", &plan.healed, &void).await?;
         append_changes(tx, &plan.changes).await
     }
 }

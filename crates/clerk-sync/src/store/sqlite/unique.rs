@@ -15,7 +15,7 @@ use crate::{
         removal::Removal,
         unique::{
             MOST_HOLDERS,
-            sql::{self, Mover, Vacant},
+            sql::{self, Vacant},
         },
     },
 };
@@ -117,6 +117,46 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    async fn vacant(&self) -> Result<Vacant, StoreError> {
+        let indexes = self.unique_indexes().await?;
+        let unique: BTreeSet<usize> = indexes.values().flat_map(UniqueIndex::columns).collect();
+        let named: BTreeSet<usize> =
+            indexes.values().flat_map(|index| index.parts.iter().map(|(position, _)| *position)).collect();
+        let table = self.mapping.table();
+        let sql = "select name from pragma_table_info(?, ?) where \"notnull\" = 0";
+        let query = sqlx::query(sql).bind(&table.name).bind(table.schema.as_deref().unwrap_or("main"));
+        let mut vacant = Vacant::default();
+        for row in &query.fetch_all(&self.readers).await.map_err(storing(LOOKING))? {
+            let name: String = row.try_get(0).map_err(storing(LOOKING))?;
+            let position = sql::position(&self.mapping, &name);
+            vacant.written.extend(position.filter(|position| unique.contains(position)));
+            vacant.kept.extend(position.filter(|position| named.contains(position)));
+        }
+        Ok(vacant)
+    }
+
+    async fn try_moving(&self, set: &[Observation], vacant: &Vacant) -> Result<Vec<Applied>, StoreError> {
+        let mut tx = self.begin(COMMITTING).await?;
+        let before = commit::read_entries(&mut tx, &plan::users(set)).await?;
+        let mut plan = plan::plan(set, &before);
+        plan.fill(&self.mapping)?;
+        if plan.writes_nothing() {
+            tx.rollback().await.map_err(storing(COMMITTING))?;
+            return Ok(plan.applied);
+        }
+        self.link_rows(&mut tx, &mut plan).await?;
+        self.make_room(&mut tx, set, &plan, vacant).await?;
+        self.write(&mut tx, &plan, false).await?;
+        // A key that is checked as the transaction ends refuses only here. Which row it was is not said: without those
+        // that are deleted it is tried again.
+        let deletes = !plan.deleted.is_empty();
+        let refused = |error| if deletes { as_reference(error) } else { error };
+        tx.commit().await.map_err(storing(COMMITTING)).map_err(refused)?;
+        Ok(plan.applied)
+    }
+}
+
 fn bind_value<'q>(query: LiteQuery<'q>, value: &'q Value) -> LiteQuery<'q> {
     column::bind(query, value, Storage::of(value.kind().unwrap_or(Kind::Text)))
 }
@@ -148,46 +188,7 @@ impl UniqueValues for SqliteStore {
     }
 
     async fn commit_moving(&self, set: &[Observation]) -> Result<Vec<Applied>, StoreError> {
-        sql::commit_moving(self, set).await
-    }
-}
-
-impl Mover for SqliteStore {
-    async fn vacant(&self) -> Result<Vacant, StoreError> {
-        let indexes = self.unique_indexes().await?;
-        let unique: BTreeSet<usize> = indexes.values().flat_map(UniqueIndex::columns).collect();
-        let named: BTreeSet<usize> =
-            indexes.values().flat_map(|index| index.parts.iter().map(|(position, _)| *position)).collect();
-        let table = self.mapping.table();
-        let sql = "select name from pragma_table_info(?, ?) where \"notnull\" = 0";
-        let query = sqlx::query(sql).bind(&table.name).bind(table.schema.as_deref().unwrap_or("main"));
-        let mut vacant = Vacant::default();
-        for row in &query.fetch_all(&self.readers).await.map_err(storing(LOOKING))? {
-            let name: String = row.try_get(0).map_err(storing(LOOKING))?;
-            let position = sql::position(&self.mapping, &name);
-            vacant.written.extend(position.filter(|position| unique.contains(position)));
-            vacant.kept.extend(position.filter(|position| named.contains(position)));
-        }
-        Ok(vacant)
-    }
-
-    async fn move_set(&self, set: &[Observation], vacant: &Vacant) -> Result<Vec<Applied>, StoreError> {
-        let mut tx = self.begin(COMMITTING).await?;
-        let before = commit::read_entries(&mut tx, &plan::users(set)).await?;
-        let mut plan = plan::plan(set, &before);
-        plan.fill(&self.mapping)?;
-        if plan.writes_nothing() {
-            tx.rollback().await.map_err(storing(COMMITTING))?;
-            return Ok(plan.applied);
-        }
-        self.link_rows(&mut tx, &mut plan).await?;
-        self.make_room(&mut tx, set, &plan, vacant).await?;
-        self.write(&mut tx, &plan, false).await?;
-        // A key that is checked as the transaction ends refuses only here. Which row it was is not said: without those
-        // that are deleted it is tried again.
-        let deletes = !plan.deleted.is_empty();
-        let refused = |error| if deletes { as_reference(error) } else { error };
-        tx.commit().await.map_err(storing(COMMITTING)).map_err(refused)?;
-        Ok(plan.applied)
+        let vacant = self.vacant().await?;
+        self.try_moving(set, &vacant).await
     }
 }
