@@ -31,6 +31,8 @@ mod proxies;
 #[cfg(test)]
 mod reconcile;
 #[cfg(test)]
+mod remapped;
+#[cfg(test)]
 mod replicas;
 #[cfg(test)]
 mod survival;
