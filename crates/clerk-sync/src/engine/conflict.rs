@@ -116,8 +116,14 @@ impl Parts {
             }
             is_new = false;
             let mut moved = self.door.apply_moving(set.clone()).await?;
-            if moved.as_ref().is_err_and(StoreError::is_reference) && self.delete_alone(&mut set).await? {
-                moved = self.door.apply_moving(set.clone()).await?;
+            if moved.as_ref().is_err_and(StoreError::is_reference) {
+                let alone = self.delete_alone(&mut set).await?;
+                if alone.iter().any(Option::is_some) {
+                    let together = |applied: Vec<Applied>| {
+                        alone.into_iter().zip(applied).map(|(alone, moved)| alone.unwrap_or(moved)).collect()
+                    };
+                    moved = self.door.apply_moving(set.clone()).await?.map(together);
+                }
             }
             match moved {
                 Ok(applied) => return Ok(self.moved(&set, &applied)?),
@@ -142,16 +148,19 @@ impl Parts {
     }
 
     /// Others refer to the row of somebody in the set who is gone. A deletion is right by itself and has its way out alone: the
-    /// row is dealt with otherwise, or waits; either way it can give up what it holds. Whether there was anyone.
-    async fn delete_alone(&self, set: &mut Set) -> Result<bool, RereadError> {
-        let mut found = false;
-        for gone in set.iter_mut().filter(|member| member.row.is_none()) {
-            self.apply(gone.clone()).await?;
+    /// row is dealt with otherwise, or waits; either way it can give up what it holds. Answers for those who were written.
+    async fn delete_alone(&self, set: &mut Set) -> Result<Vec<Option<Applied>>, RereadError> {
+        let mut alone = vec![None; set.len()];
+        for (gone, applied) in set.iter_mut().zip(&mut alone).filter(|(member, _)| member.row.is_none()) {
+            match self.apply(gone.clone()).await {
+                Ok(written) => *applied = Some(written),
+                Err(ApplyError::Store(error)) if error.is_rejection() => continue,
+                Err(error) => return Err(error.into()),
+            }
             // That was its turn: tried once more, the row would be refused once more.
             gone.claim.restores = false;
-            found = true;
         }
-        Ok(found)
+        Ok(alone)
     }
 
     /// All of them at once cannot be written. The last ones first: each may free what the one before waits for.

@@ -84,6 +84,17 @@ async fn a_deleted_users_address_signs_up_again(
     server.stop().await;
 }
 
+/// A table that refers to a user's row.
+async fn orders(database: &Database, user: &str) {
+    let id = if database.kind == Kind::Mysql { "varchar(255) collate utf8mb4_bin" } else { "text" };
+    let orders = format!(
+        "create table orders (number integer primary key, user_id {id} not null, \
+         foreign key (user_id) references users (clerk_id))"
+    );
+    database.run(&orders).await;
+    database.run(&format!("insert into orders values (1, '{user}')")).await;
+}
+
 /// The same, and the old row cannot be deleted: it waits, and gives the address up.
 #[rstest]
 #[tokio::test]
@@ -97,13 +108,7 @@ async fn a_row_that_cannot_be_deleted_gives_its_address_up(
     let server = setup.serve().await;
     user(&clerk, "user_old", "ada@example.com");
     server.accept(&event(&clerk, "user.created", "user_old")).await;
-    let id = if kind == Kind::Mysql { "varchar(255) collate utf8mb4_bin" } else { "text" };
-    let orders = format!(
-        "create table orders (number integer primary key, user_id {id} not null, \
-         foreign key (user_id) references users (clerk_id))"
-    );
-    database.run(&orders).await;
-    database.run("insert into orders values (1, 'user_old')").await;
+    orders(&database, "user_old").await;
     clerk.delete_user("user_old").unwrap();
     for (newcomer, freed) in [("user_new", false), ("user_newer", true)] {
         if freed {
@@ -122,6 +127,40 @@ async fn a_row_that_cannot_be_deleted_gives_its_address_up(
     assert_eq!(database.feed().await.into_iter().filter(|told| *told == deleted).count(), 1);
     // Why the row waits is told; where the settings say what happens to it, nothing is to be told.
     assert_eq!(database.letters().await, i64::from(config.is_empty()));
+}
+
+/// The same, and what is to happen to the old row is refused too: the newcomer waits for it, and says so.
+#[rstest]
+#[tokio::test]
+async fn whoever_waits_for_a_row_that_nothing_can_be_done_to_is_written_once_it_goes(
+    #[values(Kind::Sqlite, Kind::Postgres, Kind::Mysql)] kind: Kind,
+) {
+    let (clerk, database) = (Clerk::start().await, Database::fresh(kind).await);
+    // The same address for everyone who is anonymized, in a unique column.
+    let config =
+        "[users]\non_delete_refused = \"anonymize\"\n[users.anonymize]\nemail = \"gone@example.com\"\n";
+    let setup = Setup::new(&clerk, &database).config(config);
+    unique(&setup, &database).await;
+    database.run("insert into users (clerk_id, email) values ('by hand', 'gone@example.com')").await;
+    let server = setup.serve().await;
+    user(&clerk, "user_old", "ada@example.com");
+    server.accept(&event(&clerk, "user.created", "user_old")).await;
+    orders(&database, "user_old").await;
+    clerk.delete_user("user_old").unwrap();
+    user(&clerk, "user_new", "ada@example.com");
+    let answer = server.post(&event(&clerk, "user.created", "user_new")).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "kept as a dead letter"));
+    let letter = &setup.json(&["dead-letters", "list", "--json"]).await[0];
+    assert!(letter["reason"].as_str().is_some_and(|reason| reason.contains("user_old")), "{letter}");
+
+    database.run("delete from orders").await;
+    server.accept(&clerk.deleted("user_old", now_ms())).await;
+    eventually("the newcomer has the address", async || {
+        emails(&database).await.get("user_new").is_some_and(|email| email == "ada@example.com")
+    })
+    .await;
+    eventually("its letter is gone", async || database.letters().await == 0).await;
+    server.stop().await;
 }
 
 /// A user of a minute ago: Clerk's "no such user" must be heard twice, so the newcomer waits and is not given up.

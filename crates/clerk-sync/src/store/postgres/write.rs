@@ -247,13 +247,15 @@ impl WriteSql {
                 written.push("held_back");
             }
         }
+        let mut void = void_letters();
         if shape.lifts {
-            parts.push(pending::lifted(&mut parameters));
+            let users = parameters.array("text");
+            parts.push(pending::lifted(&users));
             written.push("lifted");
+            // What was pending of those who are back is still there for other parts of the statement.
+            void = format!("({void} or user_id = any({users}))");
         }
         if shape.heals {
-            // What was pending of users who are back is still there for this part of the statement.
-            let void = if shape.lifts { "true".to_owned() } else { void_letters() };
             // Nearly always there is none, which one look tells for all users.
             parts.push(format!(
                 "healed as (delete from clerk_sync_dead_letters where exists (select 1 from clerk_sync_dead_letters) \

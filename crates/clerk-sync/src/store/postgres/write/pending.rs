@@ -1,6 +1,6 @@
 //! The parts of the writing statement that hold deletions back, and that let them go.
 
-use super::{super::column, Parameters};
+use super::super::column;
 use crate::mapping::{MomentFormat, Storage};
 
 /// Holds the deletions of `users`, an array, back; whose is held back or cancelled already keeps its entry.
@@ -12,8 +12,7 @@ pub(super) fn held_back(users: &str, ms: i64) -> String {
     )
 }
 
-/// Forgets what was to be done to the rows of users who are back.
-pub(super) fn lifted(parameters: &mut Parameters) -> String {
-    let users = parameters.array("text");
+/// Forgets what was to be done to the rows of `users`, an array, who are back.
+pub(super) fn lifted(users: &str) -> String {
     format!("lifted as (delete from clerk_sync_pending_deletions where user_id = any({users}) returning 1)")
 }
