@@ -84,17 +84,6 @@ async fn a_deleted_users_address_signs_up_again(
     server.stop().await;
 }
 
-/// A table that refers to a user's row.
-async fn orders(database: &Database, user: &str) {
-    let id = if database.kind == Kind::Mysql { "varchar(255) collate utf8mb4_bin" } else { "text" };
-    let orders = format!(
-        "create table orders (number integer primary key, user_id {id} not null, \
-         foreign key (user_id) references users (clerk_id))"
-    );
-    database.run(&orders).await;
-    database.run(&format!("insert into orders values (1, '{user}')")).await;
-}
-
 /// The same, and the old row cannot be deleted: it waits, and gives the address up.
 #[rstest]
 #[tokio::test]
@@ -108,7 +97,7 @@ async fn a_row_that_cannot_be_deleted_gives_its_address_up(
     let server = setup.serve().await;
     user(&clerk, "user_old", "ada@example.com");
     server.accept(&event(&clerk, "user.created", "user_old")).await;
-    orders(&database, "user_old").await;
+    database.refer_to("user_old").await;
     clerk.delete_user("user_old").unwrap();
     for (newcomer, freed) in [("user_new", false), ("user_newer", true)] {
         if freed {
@@ -145,7 +134,7 @@ async fn whoever_waits_for_a_row_that_nothing_can_be_done_to_is_written_once_it_
     let server = setup.serve().await;
     user(&clerk, "user_old", "ada@example.com");
     server.accept(&event(&clerk, "user.created", "user_old")).await;
-    orders(&database, "user_old").await;
+    database.refer_to("user_old").await;
     clerk.delete_user("user_old").unwrap();
     user(&clerk, "user_new", "ada@example.com");
     let answer = server.post(&event(&clerk, "user.created", "user_new")).await;

@@ -188,6 +188,20 @@ impl Database {
         self.users().await.remove(user)
     }
 
+    /// Makes a table `orders` whose only row refers to a user's, by the key `orders_of_user`.
+    pub(crate) async fn refer_to(&self, user: &str) {
+        let text = match self.kind {
+            Kind::Mysql => "varchar(255) character set utf8mb4 collate utf8mb4_bin",
+            _ => "text",
+        };
+        let ddl = format!(
+            "create table orders (number integer primary key, user_id {text} not null, \
+             constraint orders_of_user foreign key (user_id) references users (clerk_id))"
+        );
+        self.run(&ddl).await;
+        self.run(&format!("insert into orders values (1, '{user}')")).await;
+    }
+
     pub(crate) async fn letters(&self) -> i64 {
         self.number("count(*) from clerk_sync_dead_letters").await
     }

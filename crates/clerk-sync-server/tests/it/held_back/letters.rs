@@ -1,21 +1,8 @@
 //! Rows that the database does not let go when they are due.
 
 use super::{HOUR, all_due, pending, served_until, with_people};
-use crate::harness::{Database, Kind, Person, now_ms};
+use crate::harness::{Kind, Person, now_ms};
 use rstest::rstest;
-
-async fn orders(database: &Database, id: &str) {
-    let text = match database.kind {
-        Kind::Mysql => "varchar(255) character set utf8mb4 collate utf8mb4_bin",
-        _ => "text",
-    };
-    let ddl = format!(
-        "create table orders (number integer primary key, user_id {text} not null, \
-         constraint orders_of_user foreign key (user_id) references users (clerk_id))"
-    );
-    database.run(&ddl).await;
-    database.run(&format!("insert into orders values (1, '{id}')")).await;
-}
 
 #[rstest]
 #[tokio::test]
@@ -23,7 +10,7 @@ async fn a_row_that_others_refer_to_is_told_and_heals(
     #[values(Kind::Sqlite, Kind::Postgres, Kind::Mysql)] kind: Kind,
 ) {
     let (clerk, database, setup) = with_people(kind, HOUR, &["user_ada", "user_bob"]).await;
-    orders(&database, "user_ada").await;
+    database.refer_to("user_ada").await;
     let server = setup.serve().await;
     for id in ["user_ada", "user_bob"] {
         server.accept(&clerk.deleted(id, now_ms())).await;
@@ -60,7 +47,7 @@ async fn whose_row_cannot_be_deleted_is_gone_nevertheless(
     #[values(Kind::Sqlite, Kind::Postgres, Kind::Mysql)] kind: Kind,
 ) {
     let (clerk, database, setup) = with_people(kind, "", &["user_ada", "user_bob"]).await;
-    orders(&database, "user_ada").await;
+    database.refer_to("user_ada").await;
     let server = setup.serve().await;
     let late = clerk.updated(&Person { updated_at: now_ms() - 5_000, ..Person::new("user_ada") });
     for id in ["user_ada", "user_bob"] {
@@ -91,7 +78,7 @@ async fn a_row_that_others_refer_to_takes_the_way_out_when_it_is_due(
     let config =
         format!("{HOUR}on_delete_refused = \"anonymize\"\n[users.anonymize]\nfirst_name = \"Nobody\"\n");
     let (clerk, database, setup) = with_people(kind, &config, &["user_ada", "user_bob"]).await;
-    orders(&database, "user_ada").await;
+    database.refer_to("user_ada").await;
     let server = setup.serve().await;
     for id in ["user_ada", "user_bob"] {
         server.accept(&clerk.deleted(id, now_ms())).await;
